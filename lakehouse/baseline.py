@@ -1,0 +1,105 @@
+"""Audit baselines: the metrics of the lake after a run, one line each in `_kb/audit_baselines.jsonl`.
+
+Here: reading the log strictly, the metrics, appending. Not here: comparing baselines. Other producers append to the
+same log; their keys and metrics are read as they are and never rewritten.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import orjson
+
+from lakehouse.chain.manifests import manifest_days, read_manifest
+from lakehouse.errors import RecordError
+from lakehouse.files import append, locked
+from lakehouse.gates.verdicts import read_verdicts
+from lakehouse.jsonl import encode
+from lakehouse.lake import Lake
+from lakehouse.records import AuditBaseline, Number, RunSummary
+
+PRODUCER = "python"
+_CATEGORIES = {
+    "p3_accepted": "accepted",
+    "p3_partial": "partially_accepted",
+    "p3_rejected": "rejected",
+    "p3_human": "needs_human_review",
+}
+
+
+def log_path(lake: Lake) -> Path:
+    """Where baselines are appended."""
+    return lake.raw / "audit_baselines.jsonl"
+
+
+def read_baselines(path: Path) -> list[dict[str, Any]]:
+    """Read every baseline, in order; no file is no baseline. Blank lines are skipped.
+
+    Raises `RecordError` with the line's number for one that does not parse, and for a torn last line: the last entry is
+    the answer here, so losing it in silence would lose drift.
+    """
+    if not path.exists():
+        return []
+    entries: list[dict[str, Any]] = []
+    lines = path.read_bytes().split(b"\n")
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        if number == len(lines):
+            raise RecordError(
+                "the last line is torn: a writer died while it appended",
+                where=f"{path}:{number}",
+                mend="look at that line; complete it or delete it",
+            )
+        try:
+            msgspec.json.decode(line, type=AuditBaseline)
+            entries.append(orjson.loads(line))
+        except (msgspec.DecodeError, orjson.JSONDecodeError) as error:
+            raise RecordError(
+                f"this line is no baseline ({error})", where=f"{path}:{number}", mend="correct or delete that line"
+            ) from None
+    return entries
+
+
+def metrics(lake: Lake) -> dict[str, Number]:
+    """Measure the lake as a whole, from the manifests of its days."""
+    found: Counter[str] = Counter()
+    for day in manifest_days(lake, "collect"):
+        collected = read_manifest(lake, "collect", day)
+        scored = read_manifest(lake, "score", day)
+        sampled = read_manifest(lake, "export-sft", day)
+        if collected is not None:
+            found["p2_evidence_rows"] += collected.records_out
+            found["p2_evidence_skips"] += sum(collected.skip_reasons.values()) + collected.records_quarantined
+        for name, category in _CATEGORIES.items():
+            found[name] += scored.counts.get(category, 0) if scored else 0
+        if sampled is not None:
+            found["p4_quarantined"] += sampled.records_quarantined
+    verdict = read_verdicts(lake, "sft_export").get("contamination_firewall")
+    result: dict[str, Number] = {name: found[name] for name in ("p2_evidence_rows", "p2_evidence_skips", *_CATEGORIES)}
+    result["p4_sft_rows"] = verdict.rows_checked if verdict else 0
+    result["p4_quarantined"] = found["p4_quarantined"]
+    result["p4_contaminated"] = 0 if verdict is None or verdict.passed else len(verdict.offenders)
+    return result
+
+
+def append_baseline(lake: Lake, summary: RunSummary, recorded_at: str) -> AuditBaseline | None:
+    """Append the lake's metrics after a run; `None` where the log holds a baseline of this run hash already."""
+    path = log_path(lake)
+    with locked(lake.lock("audit_baselines")):
+        if any(entry["run_hash"] == summary.run_hash for entry in read_baselines(path)):
+            return None
+        baseline = AuditBaseline(
+            schema="audit_baseline.v1",
+            recorded_at=recorded_at,
+            git_commit=summary.git_commit,
+            run_id=summary.run_id,
+            run_hash=summary.run_hash,
+            producer=PRODUCER,
+            metrics=metrics(lake),
+        )
+        append(path, [encode(baseline)])
+    return baseline

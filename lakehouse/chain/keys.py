@@ -1,0 +1,130 @@
+"""The keys of every run that counts for training: by them publishing finds conflicts and copies over the whole lake.
+
+Here: writing a stream's keys while its samples are made, and joining a day's. Not here: what follows from them
+(`publish/settle.py`).
+
+One row per run: `stream` and `run_id` name it, `content_id` is the id its sample has or would have, `never` says that
+its verdict keeps it from training. Rows of samples also carry `partial`, for a partially accepted run, `ordinal`, their
+place in the day part, and `micros` and `sig_hash`, by which the earliest of equal samples is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from lakehouse.files import Staged
+
+SCHEMA = pa.schema(
+    [
+        ("stream", pa.string()),
+        ("run_id", pa.string()),
+        ("content_id", pa.string()),
+        ("never", pa.bool_()),
+        ("partial", pa.bool_()),
+        ("ordinal", pa.int64()),
+        ("micros", pa.int64()),
+        ("sig_hash", pa.string()),
+    ]
+)
+_BATCH = 20_000
+
+
+class KeysWriter:
+    """Writes keys in row groups; the file appears whole. Memory: one row group."""
+
+    def __init__(self, path: Path, *, share: bool = False) -> None:
+        self._staged = Staged(path, durable=not share)
+        self._columns: list[list[Any]] = [[] for _ in SCHEMA.names]
+
+    def __enter__(self) -> Self:
+        self._staged.__enter__()
+        self._writer = pq.ParquetWriter(_Sink(self._staged), SCHEMA, compression="zstd", compression_level=1)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        try:
+            if kind is None:
+                self._flush()
+                self._writer.close()
+        except BaseException as failure:
+            self._staged.__exit__(type(failure), failure, None)
+            raise
+        self._staged.__exit__(kind, error, tb)
+
+    def add(self, *row: Any) -> None:
+        """Add one row, values in the order of the schema."""
+        for column, value in zip(self._columns, row, strict=True):
+            column.append(value)
+        if len(self._columns[0]) >= _BATCH:
+            self._flush()
+
+    def add_table(self, table: pa.Table) -> None:
+        """Add rows that are a table already."""
+        self._flush()
+        self._writer.write_table(table)
+
+    def _flush(self) -> None:
+        if self._columns[0]:
+            arrays = [pa.array(column, type=kind) for column, kind in zip(self._columns, SCHEMA.types, strict=True)]
+            self._writer.write_table(pa.Table.from_arrays(arrays, schema=SCHEMA))
+            self._columns = [[] for _ in SCHEMA.names]
+
+
+class _Sink:
+    """What pyarrow needs of a file to write Parquet into a staged file."""
+
+    closed = False
+
+    def __init__(self, staged: Staged) -> None:
+        self._staged = staged
+        self._position = 0
+
+    def write(self, data: Any) -> int:
+        """Write bytes or a pyarrow buffer."""
+        block = bytes(data)
+        self._staged.write(block)
+        self._position += len(block)
+        return len(block)
+
+    def tell(self) -> int:
+        """Give the number of bytes written."""
+        return self._position
+
+    def flush(self) -> None:
+        """Nothing is buffered here."""
+
+    def close(self) -> None:
+        """The staged file is closed by its own block."""
+
+    def readable(self) -> bool:
+        """This end only writes."""
+        return False
+
+    def writable(self) -> bool:
+        """This end writes."""
+        return True
+
+    def seekable(self) -> bool:
+        """Parquet is written front to back."""
+        return False
+
+
+def join_keys(path: Path, parts: Sequence[tuple[Path, int]]) -> None:
+    """Join the keys of a day's streams; each part comes with the number of samples that stand before its own."""
+    import pyarrow.compute as pc
+
+    with KeysWriter(path) as out:
+        for part, before in parts:
+            if not part.exists():
+                continue
+            with pq.ParquetFile(part) as file:
+                for batch in file.iter_batches(batch_size=_BATCH):
+                    table = pa.Table.from_batches([batch], schema=SCHEMA)
+                    place = SCHEMA.get_field_index("ordinal")
+                    out.add_table(table.set_column(place, SCHEMA.field(place), pc.add(table["ordinal"], before)))

@@ -1,0 +1,106 @@
+"""Stage `export-sft`, day by day: one accepted run becomes one training sample of the day's part.
+
+Here: the step that takes evidence with its verdict and writes the sample, or counts why there is none. A part
+holds partially accepted runs too; publishing leaves them out unless asked. Not here: making a sample (`sft.py`), what
+may become one (`firewall.py`), joining the days (`publish/`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from lakehouse.chain.keys import KeysWriter
+from lakehouse.chain.prior import PriorStamps
+from lakehouse.chain.task import StreamDay, StreamResult
+from lakehouse.firewall import SFT_NEVER, withheld
+from lakehouse.jsonl import JsonlWriter, encode
+from lakehouse.quarantine import quarantined
+from lakehouse.records import EvidenceRecord, ScoredRun, SftSample
+from lakehouse.secrets import Finding, mask, scan
+from lakehouse.sft import Content, synthesize
+from lakehouse.timestamps import read
+
+STAGE = "export-sft"
+VERSION = "sft-1"
+
+
+class SampleStep:
+    """Writes the samples of one stream's day, in the order of the evidence, and the keys of its runs."""
+
+    def __init__(self, task: StreamDay) -> None:
+        lake = task.lake
+        self._stream = lake.stream(task.stream)
+        self._now = task.now
+        settings = lake.settings.sft
+        self._left_out = settings.streams is not None and self._stream.name not in settings.streams
+        self._path = lake.relative(lake.part(task.day))
+        self._prior = PriorStamps(lake.part(task.day), task.sources)
+        self.skipped: Counter[str] = Counter()
+        self.rows_in = 0
+        self.samples = 0
+        self.out = JsonlWriter(task.sample_part(), share=True)
+        self.keys = KeysWriter(task.keys_part(), share=True)
+        self.quarantine = JsonlWriter(task.quarantine_part(STAGE), share=True)
+
+    def take(self, evidence: EvidenceRecord, scored: ScoredRun) -> SftSample | None:
+        """Write the sample of a run and give it; `None` where the firewall, a secret or an empty text holds it back."""
+        self.rows_in += 1
+        if self._left_out:
+            self.skipped["stream_left_out"] += 1
+            return None
+        reason = withheld(scored, evidence.source_class, include_partial=True)
+        if reason is not None:
+            self.skipped[reason] += 1
+            if scored.category in SFT_NEVER and evidence.source_class != "extraction":
+                content = Content(evidence, self._stream)
+                self.keys.add(self._stream.name, evidence.run_id, content.id, True, None, None, None, None)
+            return None
+        sample = synthesize(evidence, scored, self._stream, self._now, include_partial=True)
+        if sample is None:
+            self.skipped["not_instructable"] += 1
+            return None
+        place = sample.provenance
+        first = self._prior.created_at(place.source_file, place.line_offset, sample.id)
+        if first is not None:
+            sample.created_at = first
+        line = encode(sample)
+        finding = scan(line)
+        if finding is not None:
+            self._hold_back(sample, line, finding)
+            return None
+        micros = read(evidence.timestamp).micros
+        partial = sample.category == "partially_accepted"
+        self.keys.add(
+            self._stream.name, evidence.run_id, sample.id, False, partial, self.samples, micros, place.sig_hash
+        )
+        self.samples += 1
+        self.out.add(line)
+        return sample
+
+    def _hold_back(self, sample: SftSample, line: bytes, finding: Finding) -> None:
+        self.quarantine.add(
+            encode(
+                quarantined(
+                    STAGE,
+                    self._stream.name,
+                    sample.provenance.source_file,
+                    sample.provenance.line_offset,
+                    finding.reason_code,
+                    f"the sample holds personal data or a secret ({finding.kind}); it is masked here",
+                    mask(line.decode()).encode(),
+                    sig_hash=sample.provenance.sig_hash,
+                    masked=True,
+                )
+            )
+        )
+
+    def result(self) -> StreamResult:
+        """Say what was read and written; call after the files are closed."""
+        return StreamResult(
+            stream=self._stream.name,
+            inputs=[],
+            output=self.out.ref(self._path),
+            records_in=self.rows_in,
+            skipped=dict(self.skipped),
+            quarantined=self.quarantine.rows,
+        )

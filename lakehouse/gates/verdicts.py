@@ -1,0 +1,104 @@
+"""The verdicts of the gates on disk, and what publishing concludes from them.
+
+Here: writing a verdict, and telling green from red, missing and stale. Not here: how a verdict is reached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from lakehouse.chain.manifests import data_hash, read_manifest
+from lakehouse.files import locked
+from lakehouse.jsonl import read_json, write_json
+from lakehouse.lake import Lake
+from lakehouse.records import GateVerdicts, Verdict
+
+MOST_OFFENDERS = 100
+STAGE_OF = {"evidence": "collect", "scored_runs": "score", "sft_samples": "export-sft"}
+"""Which stage makes the data of a daily asset."""
+
+REQUIRED: dict[str, tuple[str, ...]] = {
+    "evidence": ("provenance_resolves", "receipt_balances"),
+    "scored_runs": ("receipt_balances", "one_verdict_each"),
+    "sft_samples": ("receipt_balances",),
+}
+"""The gates that must be green before a day is published, by daily asset."""
+
+
+def verdict(
+    check: str,
+    *,
+    passed: bool,
+    rows_checked: int,
+    summary: str,
+    offenders: Iterable[dict[str, Any]],
+    input_sha256: str,
+    code_version: str,
+    checked_at: str,
+) -> Verdict:
+    """Make a verdict of severity ERROR; at most 100 offenders are kept."""
+    return Verdict(
+        check=check,
+        severity="ERROR",
+        passed=passed,
+        rows_checked=rows_checked,
+        offenders=list(offenders)[:MOST_OFFENDERS],
+        summary=summary,
+        input_sha256=input_sha256,
+        code_version=code_version,
+        checked_at=checked_at,
+    )
+
+
+def record(lake: Lake, asset: str, day: str | None, new: Verdict) -> Verdict:
+    """Write a verdict into the file of its asset and day, in place of the last one of the same gate.
+
+    A verdict that says the same of the same data keeps its stamp, so that a re-run changes no byte.
+    """
+    path = lake.gate(asset, day)
+    with locked(lake.lock(f"gate-{asset}-{day or 'all'}")):
+        held = read_json(path, GateVerdicts) or GateVerdicts(schema_version=1, asset=asset, partition=day, verdicts=[])
+        by_check = {old.check: old for old in held.verdicts}
+        old = by_check.get(new.check)
+        if old is not None and _same(old, new):
+            new = old
+        by_check[new.check] = new
+        held.verdicts = [by_check[check] for check in sorted(by_check)]
+        write_json(path, held)
+    return new
+
+
+def _same(old: Verdict, new: Verdict) -> bool:
+    skip = {"checked_at"}
+    return all(getattr(old, name) == getattr(new, name) for name in Verdict.__struct_fields__ if name not in skip)
+
+
+def read_verdicts(lake: Lake, asset: str, day: str | None = None) -> dict[str, Verdict]:
+    """Give the newest verdicts on an asset (and day) by gate."""
+    held = read_json(lake.gate(asset, day), GateVerdicts)
+    return {verdict.check: verdict for verdict in held.verdicts} if held else {}
+
+
+def day_input(lake: Lake, asset: str, day: str) -> str | None:
+    """Name the data that a daily asset's gates look at: what its manifest says was written; `None` where nothing was."""
+    manifest = read_manifest(lake, STAGE_OF[asset], day)
+    return None if manifest is None else data_hash(manifest.outputs)
+
+
+def why_held(lake: Lake, day: str, assets: Sequence[str] = tuple(REQUIRED)) -> str | None:
+    """Say which gate keeps a day from being published (red, missing or stale), or `None` where all are green."""
+    for asset in assets:
+        current = day_input(lake, asset, day)
+        if current is None:
+            return f"{asset}: not made yet"
+        verdicts = read_verdicts(lake, asset, day)
+        for check in REQUIRED[asset]:
+            found = verdicts.get(check)
+            if found is None:
+                return f"{asset}/{check}: missing, the gate has not looked at this day"
+            if found.input_sha256 != current:
+                return f"{asset}/{check}: stale, the data changed after the gate looked at it"
+            if not found.passed and found.severity == "ERROR":
+                return f"{asset}/{check}: red, {found.summary}"
+    return None

@@ -1,0 +1,142 @@
+"""Where everything lies: the folders of a lake, its settings and its streams.
+
+Here: paths and the registry of one lake. Not here: reading or writing what lies there.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from lakehouse.errors import UsageError
+from lakehouse.settings import Settings, read_settings
+from lakehouse.streams import Stream, load_streams
+
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+OWN_LOGS = frozenset(
+    {
+        "human_overrides",
+        "audit_baselines",
+        "replay_runs",
+        "sessions",
+        "playbooks",
+        "fresh_workers",
+        "holdout",
+        "pathways",
+        "erasures",
+    }
+)
+"""Files in `_kb/` that the project itself reads or appends to; they are no streams."""
+
+
+@dataclass(frozen=True)
+class Lake:
+    """A lake at a folder. Cheap to make: settings and streams are read when first asked for, once."""
+
+    root: Path
+
+    def __reduce__(self) -> tuple[type[Lake], tuple[Path]]:
+        # A worker process reads settings and streams for itself: declared transforms need not survive a pickle.
+        return Lake, (self.root,)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """What `lakehouse.toml` says."""
+        return read_settings(self.toml)
+
+    @cached_property
+    def streams(self) -> dict[str, Stream]:
+        """Every stream of this lake by name, in the order in which outputs join them."""
+        streams = load_streams(self.settings.streams)
+        return {name: streams[name] for name in sorted(streams)}
+
+    def stream(self, name: str) -> Stream:
+        """Give one stream. Raises `UsageError` that lists the known names."""
+        try:
+            return self.streams[name]
+        except KeyError:
+            raise UsageError(
+                f"there is no stream {name!r}", mend=f"the streams are {', '.join(self.streams)}"
+            ) from None
+
+    @property
+    def toml(self) -> Path:
+        """The settings file."""
+        return self.root / "lakehouse.toml"
+
+    @property
+    def raw(self) -> Path:
+        """The folder of the raw streams and of our own logs."""
+        return self.root / "_kb"
+
+    @property
+    def duckdb(self) -> Path:
+        """The DuckDB file that holds views over the lake."""
+        return self.root / "lakehouse.duckdb"
+
+    @property
+    def parts(self) -> Path:
+        """The folder of the SFT day parts."""
+        return self.root / "distilled" / "sft" / "parts"
+
+    @property
+    def sft(self) -> Path:
+        """The folder of the published SFT export."""
+        return self.root / "distilled" / "sft"
+
+    def relative(self, path: Path) -> str:
+        """Give a path relative to the lake, as records and receipts name it."""
+        return path.relative_to(self.root).as_posix()
+
+    def line_index(self, stream: str) -> Path:
+        """The line index of a stream."""
+        return self.root / "index" / "lines" / f"{stream}.parquet"
+
+    def manifest(self, stage: str, day: str) -> Path:
+        """What a stage made of a day."""
+        return self.root / "index" / "days" / stage / f"{_checked(day)}.json"
+
+    def evidence(self, day: str, stream: str = "") -> Path:
+        """The evidence of a day: its folder, or one stream's file."""
+        return _day_folder(self.root / "evidence", day, stream)
+
+    def scored(self, day: str, stream: str = "") -> Path:
+        """The scored runs of a day: their folder, or one stream's file."""
+        return _day_folder(self.root / "scored-runs", day, stream)
+
+    def quarantine(self, day: str | None, stage: str) -> Path:
+        """The quarantine file of a stage on a day; `None` is for rows without a usable day."""
+        if day is None:
+            return self.root / "quarantine" / "undated" / f"{stage}.jsonl"
+        return _day_folder(self.root / "quarantine", day, stage)
+
+    def part(self, day: str) -> Path:
+        """The SFT samples of a day."""
+        year, month, number = _checked(day).split("-")
+        return self.parts / year / month / f"{number}.jsonl"
+
+    def part_keys(self, day: str) -> Path:
+        """The keys of every run of a day (Parquet), by which publishing finds conflicts and copies."""
+        return self.part(day).with_suffix(".keys.parquet")
+
+    def gate(self, asset: str, day: str | None = None) -> Path:
+        """The verdicts of the gates of an asset, on a day where it has days."""
+        folder = self.root / "gates"
+        return folder / f"{asset}.json" if day is None else folder / asset / f"{_checked(day)}.json"
+
+    def lock(self, name: str) -> Path:
+        """The lock file of an output."""
+        return self.root / "index" / "locks" / f"{name}.lock"
+
+
+def _checked(day: str) -> str:
+    if not _DAY.fullmatch(day):
+        raise UsageError(f"{day!r} is no day", mend="write it as YYYY-MM-DD")
+    return day
+
+
+def _day_folder(base: Path, day: str, name: str) -> Path:
+    folder = base.joinpath(*_checked(day).split("-"))
+    return folder / f"{name}.jsonl" if name else folder

@@ -1,0 +1,109 @@
+"""People's verdicts: the log `_kb/human_overrides.jsonl`, and the days that a new one makes stale.
+
+Here: reading and appending the log, and finding the day of the row that an override speaks of. Not here: what an
+override does to a verdict (`scoring/`) and the queue of what needs one (`triage.py`).
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from lakehouse.files import append, locked, remove
+from lakehouse.jsonl import JsonlWriter, encode, read_json, write_json
+from lakehouse.lake import Lake
+from lakehouse.quarantine import quarantined
+from lakehouse.records import OverrideRow, QuarantinedRow
+from lakehouse.timestamps import BadTimestamp, read
+
+STAGE = "overrides"
+
+
+def log_path(lake: Lake) -> Path:
+    """Where people's verdicts are appended."""
+    return lake.raw / "human_overrides.jsonl"
+
+
+def decide(lake: Lake, row: OverrideRow) -> None:
+    """Append a person's verdict to the log."""
+    append(log_path(lake), [encode(row)])
+
+
+def load_overrides(lake: Lake) -> dict[str, OverrideRow]:
+    """Give the override of each signature, the latest by its `at` (of equal ones the later line).
+
+    A line that is no override is quarantined in `quarantine/undated/overrides.jsonl`; a torn last line is not there yet.
+    """
+    path = log_path(lake)
+    latest: dict[str, tuple[int, OverrideRow]] = {}
+    refused: list[QuarantinedRow] = []
+    if path.exists():
+        decode = msgspec.json.Decoder(OverrideRow).decode
+        name = lake.relative(path)
+        with path.open("rb") as log:
+            for number, line in enumerate(log):
+                if not line.endswith(b"\n") or not line.strip():
+                    continue
+                try:
+                    row = decode(line)
+                    micros = read(row.at).micros
+                except (msgspec.DecodeError, UnicodeDecodeError, BadTimestamp) as error:
+                    refused.append(
+                        quarantined(STAGE, "human_overrides", name, number, "bad_override", str(error), line.rstrip())
+                    )
+                    continue
+                held = latest.get(row.sig_hash)
+                if held is None or micros >= held[0]:
+                    latest[row.sig_hash] = micros, row
+    _quarantine(lake, refused)
+    return {sig_hash: row for sig_hash, (_, row) in latest.items()}
+
+
+def _quarantine(lake: Lake, refused: list[QuarantinedRow]) -> None:
+    path = lake.quarantine(None, STAGE)
+    if not refused:
+        remove(path)
+        return
+    with JsonlWriter(path) as out:
+        for row in refused:
+            out.add(encode(row))
+
+
+class _Placed(msgspec.Struct):
+    """Which days hold the row of an override; an empty list says that it was looked for and not found."""
+
+    days: dict[str, list[str]]
+
+
+def days_of(lake: Lake, overrides: Mapping[str, OverrideRow]) -> dict[str, list[str]]:
+    """Give the days of each overridden row. A signature is searched in the evidence once; the answer is kept.
+
+    One that is found nowhere needs no second search: when its row arrives, its day is scored with the override.
+    """
+    path = lake.root / "index" / "overrides.json"
+    with locked(lake.lock("overrides")):
+        placed = read_json(path, _Placed) or _Placed({})
+        unknown = [sig_hash for sig_hash in overrides if sig_hash not in placed.days]
+        if unknown:
+            found = _search(lake, unknown)
+            placed.days.update({sig_hash: found.get(sig_hash, []) for sig_hash in unknown})
+            placed.days = dict(sorted(placed.days.items()))
+            write_json(path, placed)
+    return placed.days
+
+
+def _search(lake: Lake, signatures: list[str]) -> dict[str, list[str]]:
+    needles = {sig_hash: f'"sig_hash":"{sig_hash}"'.encode() for sig_hash in signatures}
+    found: dict[str, list[str]] = {}
+    for path in sorted((lake.root / "evidence").glob("*/*/*/*.jsonl")):
+        if path.stat().st_size == 0:
+            continue
+        day = "-".join(path.parts[-4:-1])
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            for sig_hash, needle in needles.items():
+                if data.find(needle) >= 0 and day not in found.setdefault(sig_hash, []):
+                    found[sig_hash].append(day)
+    return found

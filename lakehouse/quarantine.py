@@ -1,0 +1,55 @@
+"""Rows that could not be used: where they are, why, and the line itself.
+
+Here: making such an entry. Not here: who refuses a row (the index, `collect.py`, `sft.py`) and where its file lies
+(`lake.py`).
+"""
+
+from __future__ import annotations
+
+import base64
+
+from lakehouse.records import QuarantinedRow
+
+RAW_LIMIT = 64 * 1024
+
+
+def quarantined(
+    stage: str,
+    stream: str,
+    source_file: str,
+    line_offset: int,
+    code: str,
+    reason: str,
+    raw: bytes,
+    *,
+    sig_hash: str | None = None,
+    field: str | None = None,
+    masked: bool = False,
+) -> QuarantinedRow:
+    """Describe a refused row; `raw` is cut at 64 KiB and kept as base64 where it is not UTF-8."""
+    cut = raw[:RAW_LIMIT]
+    if len(raw) > RAW_LIMIT:
+        # A cut inside a character would make good text look broken.
+        while cut and cut[-1] & 0xC0 == 0x80:
+            cut = cut[:-1]
+        if cut and cut[-1] >= 0xC0:
+            cut = cut[:-1]
+    try:
+        text: str | None = cut.decode()
+        encoded = None
+    except UnicodeDecodeError:
+        text, encoded = None, base64.b64encode(raw[:RAW_LIMIT]).decode()
+    return QuarantinedRow(
+        schema_version=1,
+        stage=stage,
+        stream=stream,
+        source_file=source_file,
+        line_offset=line_offset,
+        sig_hash=sig_hash,
+        field=field,
+        reason_code=code,
+        reason=reason,
+        raw=text,
+        raw_b64=encoded,
+        raw_masked=masked or None,
+    )

@@ -1,0 +1,277 @@
+"""The wire: every record that the chain reads or writes, each declared once.
+
+Here: shapes only, as `msgspec.Struct`s; other runtimes read and write the same files, so a field's name, order and
+type is a contract. Not here: how files are written (`files.py`), how bytes are signed (`canonical.py`), any rule.
+
+Absent and empty differ. An optional field is `… | None = None` and is left out when it is `None`; every other field
+has no default, so that `0`, `""`, `false` and `[]` are always written (msgspec leaves out only what equals a default).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+Category = Literal["accepted", "partially_accepted", "needs_human_review", "rejected"]
+"""The four verdicts, from best to worst."""
+
+SourceClass = Literal["verdict", "telemetry", "extraction"]
+Number = int | float
+"""A JSON number kept as it was written: `1` stays an integer, `1.0` a float."""
+
+
+class Record(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
+    """Base of all records: keyword-only, `None` left out, unknown fields ignored on reading."""
+
+
+class Provenance(Record, kw_only=True):
+    """Where a record came from: file relative to the lake, line from 0, signature of the row, when first recorded."""
+
+    source_file: str
+    line_offset: int
+    sig_hash: str
+    recorded_at: str
+
+
+class RetrievedContext(Record, kw_only=True):
+    """What a run had retrieved before it answered."""
+
+    corpora: list[str]
+    chunks_kept: int | None = None
+    chunks_dropped: int | None = None
+    pathway_fingerprints: list[str] | None = None
+
+
+class Validation(Record, kw_only=True):
+    """Outcome of the validators; errors in their externally tagged wire form."""
+
+    ok: bool
+    errors: list[dict[str, Any]]
+
+
+class HumanOverride(Record, kw_only=True):
+    """A person's verdict, as found inside a row; it wins over every rule."""
+
+    category: Category
+    by: str
+    reason: str | None = None
+    at: str | None = None
+
+
+class OverrideRow(Record, kw_only=True):
+    """One line of `_kb/human_overrides.jsonl`: a person's verdict on the row with this signature."""
+
+    sig_hash: str
+    category: Category
+    by: str
+    reason: str
+    at: str
+
+
+class EvidenceRecord(Record, kw_only=True):
+    """A row of any stream in the common shape. Stage `collect` makes it, everything after reads it."""
+
+    schema_version: Literal[1]
+    run_id: str
+    task_id: str
+    timestamp: str
+    provenance: Provenance
+    source_class: SourceClass
+    model_name: str | None = None
+    model_provider: str | None = None
+    model_role: str | None = None
+    task_class: str | None = None
+    source_files: list[str] | None = None
+    command: str | None = None
+    retrieved_context: RetrievedContext | None = None
+    observer_verdict: str | None = None
+    observer_confidence: Number | None = None
+    observer_notes: list[str] | None = None
+    success_markers: list[str]
+    failure_markers: list[str]
+    validation: Validation | None = None
+    human_override: HumanOverride | None = None
+    cost_usd: Number | None = None
+    latency_ms: Number | None = None
+    prompt_tokens: Number | None = None
+    completion_tokens: Number | None = None
+    text: str
+    messages: list[dict[str, Any]] | None = None
+    metadata: dict[str, Any] | None = None
+
+
+class ScoredRun(Record, kw_only=True):
+    """The verdict on one evidence record, with its reasons in words."""
+
+    schema_version: Literal[1]
+    evidence_run_id: str
+    evidence_task_id: str
+    stream: str
+    category: Category
+    reasons: list[str]
+    sub_scores: dict[str, float | bool | str]
+    scorer: str
+    scorer_version: str
+    scored_at: str
+    provenance: Provenance
+    sig_hash: str
+
+
+class SftSample(Record, kw_only=True):
+    """One training example, with the run that it came from."""
+
+    schema_version: Literal[1]
+    id: str
+    instruction: str
+    context: str
+    response: str
+    messages: list[dict[str, Any]] | None = None
+    category: Category
+    quality_score: float
+    source_run_id: str
+    task_id: str
+    created_at: str
+    provenance: Provenance
+
+
+class QuarantinedRow(Record, kw_only=True):
+    """A row that could not be used: where it is, why, and the line itself (cut at 64 KiB, masked where it must be)."""
+
+    schema_version: Literal[1]
+    stage: str
+    stream: str
+    source_file: str
+    line_offset: int
+    sig_hash: str | None = None
+    field: str | None = None
+    reason_code: str
+    reason: str
+    raw: str | None = None
+    raw_b64: str | None = None
+    raw_masked: bool | None = None
+
+
+class FileRef(Record, kw_only=True):
+    """A file that a stage read or wrote. `content_sha256` leaves the stamps out, so it is the same on every re-run."""
+
+    path: str
+    rows: int
+    bytes: int
+    sha256: str
+    content_sha256: str | None = None
+
+
+class Receipt(Record, kw_only=True):
+    """What one stage of one run read and wrote. `records_in = records_out + records_skipped + records_quarantined`."""
+
+    schema_version: Literal[1]
+    run_id: str
+    stage: str
+    started_at: str
+    finished_at: str
+    inputs: list[FileRef]
+    outputs: list[FileRef]
+    records_in: int
+    records_out: int
+    records_skipped: int
+    records_quarantined: int
+    items_out: int | None = None
+    skip_reasons: dict[str, int]
+    code_version: str
+    git_commit: str
+    status: Literal["ok", "failed"]
+    error: str | None = None
+
+
+class DayManifest(Record, kw_only=True):
+    """What one stage made of one day: the memory between runs.
+
+    A pure function of the day's input (no clock, no run id), so a re-run writes the same bytes. `fingerprint` names the
+    input, the settings and the code; where it no longer matches, the day is stale.
+    """
+
+    schema_version: Literal[1]
+    stage: str
+    day: str
+    fingerprint: str
+    inputs: list[FileRef]
+    outputs: list[FileRef]
+    records_in: int
+    records_out: int
+    records_quarantined: int
+    items_out: int | None = None
+    skip_reasons: dict[str, int]
+    counts: dict[str, int]
+    code_version: str
+    overrides_applied: list[str] | None = None
+
+
+class FirewallReport(Record, kw_only=True):
+    """How many runs the firewall kept out of training, by verdict."""
+
+    blocked: int
+    by_category: dict[str, int]
+
+
+class ChecksReport(Record, kw_only=True):
+    """How many gate verdicts of a run passed, failed and warned."""
+
+    passed: int
+    failed: int
+    warned: int
+
+
+class RunSummary(Record, kw_only=True):
+    """The receipts of one run in one page, with the hash of everything it wrote."""
+
+    schema_version: Literal[1]
+    run_id: str
+    run_hash: str
+    git_commit: str
+    partition: str
+    started_at: str
+    finished_at: str
+    status: Literal["ok", "stopped"]
+    stages: list[str]
+    counts: dict[str, int]
+    firewall: FirewallReport
+    checks: ChecksReport
+    failed_gates: list[str]
+    held_days: dict[str, str]
+    error: str | None = None
+
+
+class AuditBaseline(Record, kw_only=True):
+    """The metrics of one audited run. Other producers append to the same log; see `baseline.py` for their extra keys."""
+
+    schema: Literal["audit_baseline.v1"]
+    recorded_at: str
+    git_commit: str
+    run_id: str
+    run_hash: str
+    producer: str
+    metrics: dict[str, Number]
+
+
+class Verdict(Record, kw_only=True):
+    """What one gate said about one piece of data. `input_sha256` names what it looked at: other data, other verdict."""
+
+    check: str
+    severity: Literal["ERROR", "WARN"]
+    passed: bool
+    rows_checked: int
+    offenders: list[dict[str, Any]]
+    summary: str
+    input_sha256: str
+    code_version: str
+    checked_at: str
+
+
+class GateVerdicts(Record, kw_only=True):
+    """The newest verdicts on one asset (and day), as publishing reads them."""
+
+    schema_version: Literal[1]
+    asset: str
+    partition: str | None = None
+    verdicts: list[Verdict]

@@ -1,0 +1,77 @@
+"""What a lake's `lakehouse.toml` says: the first day, declared streams, and the settings of the chain.
+
+Here: reading, checking and writing that file. Not here: environment variables (the resources read those) and what the
+settings do.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+
+from lakehouse.errors import UsageError
+from lakehouse.files import write_whole
+
+_Day = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d\d-\d\d$")]
+
+
+class SftSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[sft]`: whether partially accepted runs are exported, and which streams are (all where the list is absent)."""
+
+    include_partial: bool = False
+    streams: list[str] | None = None
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All of `lakehouse.toml`. `workers` is the number of processes for big days (0: one per core)."""
+
+    first_day: str | None = None
+    workers: int = 0
+    sft: SftSettings = SftSettings()
+    streams: dict[str, dict[str, Any]] = {}
+    models: dict[str, str] = {}
+
+
+def read_settings(path: Path) -> Settings:
+    """Read `lakehouse.toml`; defaults where there is none. Raises `UsageError` naming the file and the key."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return Settings()
+    try:
+        table = tomllib.loads(text)
+        if "first_day" in table:
+            table["first_day"] = str(table["first_day"])
+        settings = msgspec.convert(table, Settings)
+        if settings.first_day is not None:
+            msgspec.convert(settings.first_day, _Day)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise UsageError(str(error), where=str(path), mend="the settings are listed in docs/configuration.md") from None
+    return settings
+
+
+def set_first_day(path: Path, day: str) -> None:
+    """Write `first_day` into `lakehouse.toml`, leaving every other line as it is; makes the file where none is."""
+    text = path.read_text(encoding="utf-8") if path.exists() else HEADER
+    lines = text.splitlines()
+    line = f"first_day = {day}"
+    for number, old in enumerate(lines):
+        if old.split("=")[0].strip() == "first_day":
+            lines[number] = line
+            break
+        if old.lstrip().startswith("["):
+            lines.insert(number, line)
+            break
+    else:
+        lines.append(line)
+    write_whole(path, ("\n".join(lines) + "\n").encode())
+
+
+HEADER = """\
+# The settings of this lake. Every key has a default; docs/configuration.md lists them all.
+# first_day: the oldest day that is processed; older rows are quarantined as before_first_day.
+# workers: processes for big days; 0 is one per core.
+"""

@@ -1,0 +1,173 @@
+"""Making a training sample of an accepted run: the instruction templates, the context line, the conversation.
+
+Here: pure synthesis, one template per stream behind one registry. Not here: whether a run may become a sample
+(`firewall.py`) and writing files (`chain/sft.py`, `publish/`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from lakehouse.canonical import content_id
+from lakehouse.errors import UsageError
+from lakehouse.firewall import admit
+from lakehouse.records import EvidenceRecord, ScoredRun, SftSample
+from lakehouse.streams import Stream
+from lakehouse.streams.shaping import last_answer, message_text
+
+Template = Callable[[EvidenceRecord, str], str]
+"""From evidence and the stem of its source to the instruction; empty where nothing can be asked."""
+
+
+def _meta(evidence: EvidenceRecord, key: str) -> str:
+    value = (evidence.metadata or {}).get(key)
+    return "" if value is None else str(value)
+
+
+def _file(evidence: EvidenceRecord) -> str:
+    return evidence.source_files[0] if evidence.source_files else ""
+
+
+def _contract(evidence: EvidenceRecord, _: str) -> str:
+    permit = evidence.task_id.removeprefix("permit:")
+    contractor = _meta(evidence, "contractor")
+    return f"Analyze contractor '{contractor}' for permit '{permit}'." if contractor else f"Analyze permit '{permit}'."
+
+
+def _outcome(evidence: EvidenceRecord, _: str) -> str:
+    scenario = _meta(evidence, "scenario")
+    return (
+        f"Run scenario '{scenario}'; report per-event outcome."
+        if scenario
+        else "Run scenario; report per-event outcome."
+    )
+
+
+def _agent_run(evidence: EvidenceRecord, _: str) -> str:
+    for message in evidence.messages or ():
+        if message.get("role") == "user":
+            return message_text(message)
+    return _meta(evidence, "prompt")
+
+
+TEMPLATES: dict[str, Template] = {
+    "scrum_reviews": lambda evidence, _: (
+        f"Review the file '{_file(evidence)}' against the PRD. "
+        "Report what is verified, what is missing and what must change."
+    ),
+    "mode_experiments": lambda evidence, _: (
+        f"Run task_class='{evidence.task_class}' for file '{_file(evidence)}' in mode '{_meta(evidence, 'mode')}'."
+    ),
+    "auto_apply": lambda evidence, _: (
+        f"Auto-apply: emit a 6-line surgical patch for '{_file(evidence)}' that keeps the build green."
+    ),
+    "audits": lambda evidence, _: (
+        f"Audit phase '{evidence.task_id.removeprefix('phase:')}'. State the verdict and the findings behind it."
+    ),
+    "observer_reviews": lambda evidence, _: (
+        f"Observer-review the latest attempt on '{_file(evidence)}'. Say accept, cycle or reject, and why."
+    ),
+    "contract_analyses": _contract,
+    "outcomes": _outcome,
+    "agent_runs": _agent_run,
+    "default": lambda _, stem: f"Source '{stem}' run; produce the appropriate output.",
+}
+
+
+def template(stream: Stream) -> Template:
+    """Give a stream's template. Raises `UsageError` that lists the known names."""
+    try:
+        return TEMPLATES[stream.template]
+    except KeyError:
+        raise UsageError(
+            f"there is no instruction template {stream.template!r}",
+            where=f"stream {stream.name!r}",
+            mend=f"use one of {', '.join(TEMPLATES)}",
+        ) from None
+
+
+def context(evidence: EvidenceRecord) -> str:
+    """Give the context line: the parts that exist of matrix, pathway and model."""
+    parts: list[str] = []
+    retrieved = evidence.retrieved_context
+    if retrieved is not None:
+        if retrieved.corpora:
+            parts.append(f"matrix: {', '.join(retrieved.corpora)}")
+        if retrieved.pathway_fingerprints:
+            parts.append(f"pathway: {', '.join(retrieved.pathway_fingerprints)}")
+    if evidence.model_name:
+        parts.append(f"model: {evidence.model_name}")
+    return " · ".join(parts)
+
+
+def conversation(evidence: EvidenceRecord) -> list[dict[str, Any]] | None:
+    """Give the run's messages cut after the last assistant message; `None` where there is nothing to answer with.
+
+    Where the answer stands beside the messages and not in them, it is added as the last one.
+    """
+    messages = evidence.messages or []
+    if evidence.text.strip() and last_answer(messages) != evidence.text:
+        return [*messages, {"role": "assistant", "content": evidence.text}]
+    for end in range(len(messages), 0, -1):
+        if messages[end - 1].get("role") == "assistant":
+            return messages[:end]
+    return None
+
+
+class Content:
+    """What a sample teaches, before anyone asks whether it may: its instruction, context, response, messages and id."""
+
+    __slots__ = ("context", "id", "instruction", "messages", "response")
+
+    def __init__(self, evidence: EvidenceRecord, stream: Stream) -> None:
+        self.instruction = template(stream)(evidence, stream.name)
+        self.context = context(evidence)
+        self.response = evidence.text
+        self.messages = conversation(evidence) if evidence.messages is not None else None
+        body: dict[str, Any] = {
+            "instruction": self.instruction,
+            "context": self.context,
+            "response": self.response,
+        }
+        if self.messages is not None:
+            body["messages"] = self.messages
+        self.id = content_id("sft", body)
+
+    @property
+    def instructable(self) -> bool:
+        """Whether there is something to ask and something to answer."""
+        return bool(self.instruction.strip() and self.response.strip())
+
+
+def synthesize(
+    evidence: EvidenceRecord,
+    scored: ScoredRun,
+    stream: Stream,
+    created_at: str,
+    *,
+    include_partial: bool = False,
+    content: Content | None = None,
+) -> SftSample | None:
+    """Make the sample of a run; `None` where it is not instructable (no text, nothing to ask).
+
+    Raises `SftContamination` when asked to make one of a run that must not be trained on: the firewall's first place.
+    """
+    quality = admit(scored, evidence.source_class, include_partial)
+    content = content or Content(evidence, stream)
+    if not content.instructable:
+        return None
+    return SftSample(
+        schema_version=1,
+        id=content.id,
+        instruction=content.instruction,
+        context=content.context,
+        response=content.response,
+        messages=content.messages,
+        category=scored.category,
+        quality_score=quality,
+        source_run_id=evidence.run_id,
+        task_id=evidence.task_id,
+        created_at=created_at,
+        provenance=evidence.provenance,
+    )
