@@ -22,6 +22,7 @@ from lakehouse.errors import LakehouseError
 
 MAX_SAFE = 2**53 - 1
 _SORTED = orjson.OPT_SORT_KEYS
+_AS_IT_IS = frozenset({str, int, bool, type(None)})
 
 
 class NotJson(LakehouseError):
@@ -81,7 +82,7 @@ def duplicate_keys(line: bytes, canonical_line: bytes) -> list[str]:
     A dropped duplicate takes at least the two quotes of its key along, and only an escaped quote (`\\u0022`) could put
     one back: equal counts without such an escape prove that nothing was dropped, and cost a microsecond.
     """
-    if line.count(b'"') == canonical_line.count(b'"') and b"\\u0022" not in line:
+    if line.count(b'"') == canonical_line.count(b'"') and (b"\\" not in line or b"\\u0022" not in line):
         return []
     return parse_slowly(line)[1]
 
@@ -120,9 +121,14 @@ def sig_hash(line: bytes) -> str:
     return sha256(canonical(parse(line))).hexdigest()
 
 
+def signature(value: Any) -> str:
+    """Give the lowercase hex SHA-256 of the canonical JSON of a value."""
+    return sha256(canonical(value)).hexdigest()
+
+
 def content_id(prefix: str, value: Any) -> str:
     """Give an id made from content: `<prefix>-` and the first 16 hex digits of the value's signature."""
-    return f"{prefix}-{sha256(canonical(value)).hexdigest()[:16]}"
+    return f"{prefix}-{signature(value)[:16]}"
 
 
 def _refuse_constant(name: str) -> Any:
@@ -135,8 +141,7 @@ def _plain(value: Any) -> Any:
     if kind is dict:
         changed: dict[str, Any] | None = None
         for key, item in value.items():
-            kind = type(item)
-            if kind is str or kind is int or item is None or kind is bool:
+            if type(item) in _AS_IT_IS:
                 continue
             plain = _plain(item)
             if plain is not item:
@@ -145,21 +150,16 @@ def _plain(value: Any) -> Any:
                 changed[key] = plain
         return value if changed is None else changed
     if kind is float:
-        whole = int(value) if value == value and abs(value) != math.inf else None
-        if whole is None:
+        # Between these bounds orjson and ECMAScript write the same shortest digits in the same notation; infinities
+        # and NaN lie outside of them.
+        if not 1e-5 <= abs(value) <= MAX_SAFE:
+            if value == 0:
+                return 0
             raise _Slow
-        if whole == value:
-            if abs(whole) > MAX_SAFE:
-                raise _Slow
-            return whole
-        # Between these bounds orjson and ECMAScript write the same shortest digits in the same notation.
-        if abs(value) < 1e-5:
-            raise _Slow
-        return value
+        return int(value) if value.is_integer() else value
     if kind is list:
         for position, item in enumerate(value):
-            kind = type(item)
-            if kind is str or kind is int:
+            if type(item) in _AS_IT_IS:
                 continue
             plain = _plain(item)
             if plain is not item:

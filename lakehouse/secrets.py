@@ -8,11 +8,12 @@ hits too often rather than too seldom. Only on a hit is the line decoded and eac
 Both see through JSON text inside strings, where `\n` or `\u2010` stand as characters, however often escaped. The first
 pattern is built from the parts of the exact rules, so it cannot miss what they find; a property test holds that.
 
-Sources of the formats, all public: Social Security Administration, "Social Security Number Randomization" (numbers never
-given out); RFC 7468 (private keys); RFC 7519 (JWT); AWS IAM user guide, "IAM identifiers"; GitHub docs, "About
-authentication to GitHub"; GitLab docs, "Token overview"; Slack API docs, "Token types"; Stripe docs, "API keys"; Google
-Cloud docs, "Manage API keys"; Hugging Face docs, "User access tokens"; npm docs, "About access tokens"; PyPI help, "How
-can I use API tokens"; OpenAI, Anthropic and OpenRouter API references, "Authentication".
+Sources of the formats, all public. Social Security Administration, "Social Security Number Randomization" (numbers never
+given out); RFC 7468 (private keys); RFC 7519 (JWT); AWS IAM user guide, "IAM identifiers" (prefixes); GitHub changelog of
+2021-03-31, "Authentication token format updates"; GitLab docs, "Token overview"; Slack docs, "Token types"; Stripe docs,
+"API keys"; Google Cloud docs, "Manage API keys"; Hugging Face docs, "User access tokens"; npm docs, "About access
+tokens"; PyPI help, "How can I use API tokens"; OpenAI, Anthropic and OpenRouter API references, "Authentication". Most
+vendors publish the prefix alone: lengths are lower bounds below the keys they give out.
 """
 
 from __future__ import annotations
@@ -37,14 +38,14 @@ class Finding(msgspec.Struct, frozen=True, gc=False):
 
 
 # Each is the pattern of one secret from its first character, in the syntax that `re` and RE2 share, ASCII only. The
-# lengths are the vendors' shortest or a little less: `sk-learn` and `task-based` are words.
+# lengths keep words out: `sk-learn` and `task-based` are prose.
 TOKENS: Final[dict[str, str]] = {
     "aws_access_key": r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}",
     "github_token": r"(?:gh[pousr]_[A-Za-z0-9_]{36,}|github_pat_[A-Za-z0-9_]{50,})",
     "anthropic_key": r"sk-ant-[A-Za-z0-9_-]{20,}",
     "openrouter_key": r"sk-or-v1-[A-Za-z0-9]{32,}",
     "openai_key": r"sk-(?:(?:proj|svcacct|admin)-[A-Za-z0-9_-]{20,}|[A-Za-z0-9]{20,})",
-    "slack_token": r"xox[a-z]-[A-Za-z0-9-]{20,}",
+    "slack_token": r"(?:xox[a-z]|xapp)-[A-Za-z0-9-]{20,}",
     "google_api_key": r"AIza[A-Za-z0-9_-]{35}",
     "huggingface_token": r"hf_[A-Za-z0-9]{34,}",
     "gitlab_token": r"glpat-[A-Za-z0-9_-]{20,}",
@@ -76,7 +77,7 @@ _SSN = re.compile(f"{_grouped(_DASH)}|{_grouped(_SPACE)}|(?<![vV]){_grouped(_DOT
 _NINE_DIGITS = re.compile(rf"(?<![0-9]){_AREA}{_GROUP}{_SERIAL}(?![0-9])")
 # Masked text says `[pii_ssn]` itself. `(?a` keeps case folding to ASCII: RE2 does not take a long s for an s.
 _SSN_WORD = re.compile(
-    r"(?<![A-Za-z])(?<!pii_)[Ss]\.?[Ss]\.?(?:[Nn]| ?#)|(?<=[a-z])S(?:SN|sn)|(?ai:soc(?:ial)?)[\s._-]{0,3}(?ai:sec)"
+    r"(?<![A-Za-z])(?<!pii_)[Ss]\.?[Ss]\.?(?:[Nn]| ?#)|(?<=[a-z])S(?:SN|sn)|(?ai:soc(?:ial)?)[\s._-]{0,3}(?ai:sec(?:urity)?)(?![a-z])"
 )
 # A JWT starts where a run of its characters does: a text full of `-eyJ` would otherwise be read once for each.
 _TOKEN = re.compile(
@@ -85,7 +86,7 @@ _TOKEN = re.compile(
         rf"(?P<{kind}>{'(?<![_-])' if kind == 'jwt' else ''}{pattern}(?![A-Za-z0-9]))"
         for kind, pattern in TOKENS.items()
     )
-    + f"|(?P<private_key>{_KEY_BEGINS}{_KEY_BODY}))"
+    + f")|(?P<private_key>{_KEY_BEGINS}{_KEY_BODY})"
 )
 _ESCAPE = re.compile(r"\\+(?:u([0-9a-fA-F]{4})|[bfnrt])")
 

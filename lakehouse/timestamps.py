@@ -18,6 +18,7 @@ _NUMBER = re.compile(r"\d{10,}(?:\.\d+)?")
 # An epoch is taken by its magnitude: 1e11 seconds is the year 5138, 1e11 milliseconds is 1973.
 _EPOCH_UNITS = ((1e11, 1), (1e14, 1_000), (1e17, 1_000_000), (1e20, 1_000_000_000))
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICRO = timedelta(microseconds=1)
 
 
 class BadTimestamp(ValueError):
@@ -37,6 +38,12 @@ def read(stamp: str | int | float) -> Moment:
 
     A stamp without offset is taken as UTC and marked. Raises `BadTimestamp`.
     """
+    if type(stamp) is str and stamp.endswith("Z") and "T" in stamp:
+        try:
+            utc = datetime.fromisoformat(stamp)
+        except ValueError as error:
+            raise BadTimestamp(f"{stamp[:64]!r} is no RFC 3339 time ({error})") from None
+        return Moment(utc.date().isoformat(), (utc - _EPOCH) // _MICRO, False)
     if isinstance(stamp, str) and not _NUMBER.fullmatch(stamp):
         try:
             moment = datetime.fromisoformat(stamp.strip().upper())
@@ -60,7 +67,7 @@ def _moment(moment: datetime, assumed_utc: bool) -> Moment:
         utc = moment.astimezone(UTC)
     except OverflowError as error:
         raise BadTimestamp(f"{moment.isoformat()} leaves the calendar in UTC ({error})") from None
-    return Moment(utc.date().isoformat(), (utc - _EPOCH) // timedelta(microseconds=1), assumed_utc)
+    return Moment(utc.date().isoformat(), (utc - _EPOCH) // _MICRO, assumed_utc)
 
 
 class DayReader:

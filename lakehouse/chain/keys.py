@@ -40,7 +40,7 @@ class KeysWriter:
 
     def __init__(self, path: Path, *, share: bool = False) -> None:
         self._staged = Staged(path, durable=not share)
-        self._columns: list[list[Any]] = [[] for _ in SCHEMA.names]
+        self._rows: list[tuple[Any, ...]] = []
 
     def __enter__(self) -> Self:
         self._staged.__enter__()
@@ -59,9 +59,8 @@ class KeysWriter:
 
     def add(self, *row: Any) -> None:
         """Add one row, values in the order of the schema."""
-        for column, value in zip(self._columns, row, strict=True):
-            column.append(value)
-        if len(self._columns[0]) >= _BATCH:
+        self._rows.append(row)
+        if len(self._rows) >= _BATCH:
             self._flush()
 
     def add_table(self, table: pa.Table) -> None:
@@ -70,10 +69,11 @@ class KeysWriter:
         self._writer.write_table(table)
 
     def _flush(self) -> None:
-        if self._columns[0]:
-            arrays = [pa.array(column, type=kind) for column, kind in zip(self._columns, SCHEMA.types, strict=True)]
+        if self._rows:
+            columns = zip(*self._rows, strict=True)
+            arrays = [pa.array(column, type=kind) for column, kind in zip(columns, SCHEMA.types, strict=True)]
             self._writer.write_table(pa.Table.from_arrays(arrays, schema=SCHEMA))
-            self._columns = [[] for _ in SCHEMA.names]
+            self._rows = []
 
 
 class _Sink:

@@ -169,12 +169,14 @@ def dated(row: dict[str, Any], moment: datetime) -> dict[str, Any]:
 
 def _fault(row: dict[str, Any]) -> str | None:
     """Say why the chain would refuse the row, by the very rules of its stream; `None` where it would not."""
+    if "ts" not in row:
+        return "the run has no time"
     try:
         check_messages(msgspec.convert(row, AgentRun).messages or [])
         timestamps.read(row["ts"])
     except (msgspec.ValidationError, BadRow, timestamps.BadTimestamp) as error:
         return str(error)
-    return None if len(_encoded(row)) <= LONGEST_LINE else "the run is longer than 16 MiB"
+    return None if len(_encoded(row)) < LONGEST_LINE else "the run is longer than 16 MiB"
 
 
 def _add(lake: Lake, target: Path, rows: list[dict[str, Any]]) -> None:

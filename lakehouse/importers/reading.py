@@ -16,7 +16,7 @@ from lakehouse.importers.spec import Refused
 from lakehouse.streams.shaping import as_text
 
 LONGEST_LINE = 16 << 20
-"""Bytes of the longest line that the chain reads."""
+"""Bytes of the longest line that the chain reads, its newline included."""
 
 _BOM = b"\xef\xbb\xbf"
 
@@ -41,10 +41,10 @@ def json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]] | Refused]:
     """
     with opened(path) as file:
         number = 0
-        while line := file.readline(LONGEST_LINE + 1):
+        while line := file.readline(LONGEST_LINE):
             number += 1
             where = f"{path}:{number}"
-            if len(line) > LONGEST_LINE and not line.endswith(b"\n"):
+            if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
                 while line and not line.endswith(b"\n"):
                     line = file.readline(LONGEST_LINE)
                 yield Refused(where, "the line is longer than 16 MiB")

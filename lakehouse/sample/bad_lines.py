@@ -67,8 +67,8 @@ def huge_line(site: Site) -> Iterator[Planted]:
         return
     moment = site.at(0.5)
     row = site.row("mode_experiments", "accepted", moment)
-    line = encoded({**row, "response": ""})
-    padded = encoded({**row, "response": "ha " * (HUGE // 3) + "!" * (HUGE - len(line) - HUGE // 3 * 3)})
+    room = HUGE - len(encoded({**row, "response": ""}))
+    padded = encoded({**row, "response": ("ha " * (room // 3 + 1))[:room]})
     yield undated("huge_line", "mode_experiments", padded, moment, "too_long", "a line of one byte more than 16 MiB")
 
 
@@ -79,12 +79,20 @@ def blank_line(site: Site) -> Iterator[Planted]:
 
 
 def lone_surrogate(site: Site) -> Iterator[Planted]:
-    """Half of a surrogate pair, which JSON can write and UTF-8 cannot."""
+    """Half of a surrogate pair, for which UTF-8 has no bytes."""
     moment = site.at(0.6)
     row = {**site.row("audits", "accepted", moment), "reasoning": "the emoji was cut @ in half"}
     line = encoded(row).replace(b"cut @", b"cut \\ud83d")
+    yield undated("lone_surrogate", "audits", line, moment, "not_json", "an escape for half an emoji")
+
+
+def infinite_number(site: Site) -> Iterator[Planted]:
+    """A number that is larger than any float, in a field that says nothing of the time."""
+    moment = site.at(0.6)
+    line = encoded(site.row("scrum_reviews", "accepted", moment))
     expected = Expected(stage="collect", outcome="quarantined", reason_code="decode_error")
-    yield dated("lone_surrogate", "audits", line, moment, expected, "an escape for half an emoji")
+    text = "a number too large for any reader of floats"
+    yield dated("infinite_number", "scrum_reviews", line[:-1] + b',"effort":1e999}', moment, expected, text)
 
 
 def missing_field(site: Site) -> Iterator[Planted]:
@@ -156,6 +164,7 @@ BAD_LINES: Final[dict[str, MakeTrap]] = {
         huge_line,
         blank_line,
         lone_surrogate,
+        infinite_number,
         missing_field,
         bad_value,
         duplicate_row,

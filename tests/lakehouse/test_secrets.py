@@ -45,6 +45,7 @@ SECRETS = {
         f"slack xox{kind}": ("slack_token", f"xox{kind}" + "-123456789012-1234567890123-" + ALNUM[:24])
         for kind in "abeprs"
     },
+    "slack app": ("slack_token", "xap" + "p-1-A0123456789-1234567890123-" + "0f" * 32),
     "google": ("google_api_key", "AI" + "za" + BASE64URL[:35]),
     "hugging face": ("huggingface_token", "h" + "f_" + "aBcDeF" * 5 + "gHiJ"),
     "gitlab": ("gitlab_token", "glp" + "at-" + BASE64URL[:20]),
@@ -228,6 +229,8 @@ def test_an_ssn_is_seen_through_escapes_and_masked_there(text: str) -> None:
         "[pii_ssn], order 123456789",
         "ssn" + " " * 80 + "123456789",
         "associated secrets: 123456789 of them",
+        "the social sector, 123456789 in all",
+        "social securities 123456789",
     ],
 )
 def test_other_numbers_are_never_taken_for_an_ssn(text: str) -> None:
@@ -264,6 +267,7 @@ def test_group_00_and_serial_0000_are_no_ssn(number: str) -> None:
         "Social-Security 123456789",
         "socialSecurityNumber=123456789",
         "soc sec no 123456789",
+        "socSecNo=123456789",
         "Soc. Sec. No.: 123456789",
         "SSN\n\n123456789\n",
         "his ssn, as he told us over the phone, is 123456789",
@@ -339,7 +343,18 @@ PIECES = st.sampled_from(
         *(secret for _, secret in SECRETS.values()),
         *SSNS,
         *("123", "45", "6789", "123456789", "0", "9", "v", "7-"),
-        *("ssn", "SSN", "userSsn", "S.S.N", "ss #", "social security", "soc. sec", "\u017focial \u017fec", "pii_ssn", "class"),
+        *(
+            "ssn",
+            "SSN",
+            "userSsn",
+            "S.S.N",
+            "ss #",
+            "social security",
+            "soc. sec",
+            "\u017focial \u017fec",
+            "pii_ssn",
+            "class",
+        ),
         *DASHES,
         *SPACES,
         *("\n", "\t", "\r", ".", "/", "_", "\\", '"', "é", "😀", "\x1c", "\x00", "n", "u"),
