@@ -76,10 +76,15 @@ def parse_slowly(line: bytes) -> tuple[Any, list[str]]:
         raise NotJson(str(error)) from None
 
 
-def duplicate_keys(line: bytes, canonical_line: bytes) -> list[str]:
-    """Name the keys that stand twice in one object of `line`, given its canonical form.
+def written_plainly(line: bytes, value: Any) -> bool:
+    """Say whether `line` is just what a compact encoder writes for `value`: then no key of it stands twice."""
+    return orjson.dumps(value) == line
 
-    A dropped duplicate takes at least the two quotes of its key along, and only an escaped quote (`\\u0022`) could put
+
+def duplicate_keys(line: bytes, canonical_line: bytes) -> list[str]:
+    r"""Name the keys that stand twice in one object of `line`, given its canonical form.
+
+    A dropped duplicate takes at least the two quotes of its key along, and only an escaped quote (`\u0022`) could put
     one back: equal counts without such an escape prove that nothing was dropped, and cost a microsecond.
     """
     if line.count(b'"') == canonical_line.count(b'"') and (b"\\" not in line or b"\\u0022" not in line):
@@ -121,6 +126,11 @@ def sig_hash(line: bytes) -> str:
     return sha256(canonical(parse(line))).hexdigest()
 
 
+def text_id(prefix: str, texts: dict[str, str]) -> str:
+    """Give the same id as `content_id` for an object of nothing but strings under ASCII keys, in half the time."""
+    return f"{prefix}-{sha256(orjson.dumps(texts, option=_SORTED)).hexdigest()[:16]}"
+
+
 def signature(value: Any) -> str:
     """Give the lowercase hex SHA-256 of the canonical JSON of a value."""
     return sha256(canonical(value)).hexdigest()
@@ -139,6 +149,8 @@ def _plain(value: Any) -> Any:
     """Give the value with whole floats as integers, copying only what changes; `_Slow` where that does not do."""
     kind = type(value)
     if kind is dict:
+        if _AS_IT_IS.issuperset(map(type, value.values())):
+            return value
         changed: dict[str, Any] | None = None
         for key, item in value.items():
             if type(item) in _AS_IT_IS:
@@ -158,6 +170,8 @@ def _plain(value: Any) -> Any:
             raise _Slow
         return int(value) if value.is_integer() else value
     if kind is list:
+        if _AS_IT_IS.issuperset(map(type, value)):
+            return value
         for position, item in enumerate(value):
             if type(item) in _AS_IT_IS:
                 continue
@@ -170,7 +184,7 @@ def _plain(value: Any) -> Any:
 
 def _astral_key(value: Any) -> bool:
     if isinstance(value, dict):
-        return any(not key.isascii() and max(key) > "\uffff" or _astral_key(item) for key, item in value.items())
+        return any((not key.isascii() and max(key) > "\uffff") or _astral_key(item) for key, item in value.items())
     return isinstance(value, list) and any(map(_astral_key, value))
 
 

@@ -14,7 +14,7 @@ import msgspec
 
 from lakehouse.errors import SftContamination
 from lakehouse.jsonl import JsonlReader
-from lakehouse.records import Category, Provenance, ScoredRun, SourceClass
+from lakehouse.records import Category, ScoredRun, SourceClass
 
 SFT_NEVER: frozenset[Category] = frozenset({"rejected", "needs_human_review"})
 QUALITY: dict[Category, float] = {"accepted": 1.0, "partially_accepted": 0.5}
@@ -51,24 +51,19 @@ class _Claim(msgspec.Struct, gc=False):
     id: str
     category: str
     quality_score: float
-    instruction: str
-    response: str
     source_run_id: str
-    provenance: Provenance
 
 
 def check_file(path: Path, include_partial: bool) -> None:
     """Read a written file of samples again before it is moved into place; raises `SftContamination` naming the line.
 
-    It trusts nothing that happened while the file was written: a sample must claim an exportable category, carry that
-    category's quality score, and have an instruction and a response.
+    It trusts nothing that happened while the file was written: a sample must claim an exportable category and carry
+    that category's quality score.
     """
     allowed = {"accepted": 1.0, **({"partially_accepted": 0.5} if include_partial else {})}
     for number, claim in JsonlReader(_Claim).lines(path):
         if allowed.get(claim.category) != claim.quality_score or claim.category in SFT_NEVER:
-            what = f"sample {claim.id} of run {claim.source_run_id!r} claims category {claim.category!r}"
-        elif not claim.instruction.strip() or not claim.response.strip():
-            what = f"sample {claim.id} of run {claim.source_run_id!r} has no instruction or no response"
-        else:
-            continue
-        raise SftContamination(what, where=f"{path}:{number}")
+            raise SftContamination(
+                f"sample {claim.id} of run {claim.source_run_id!r} claims category {claim.category!r}",
+                where=f"{path}:{number}",
+            )

@@ -72,11 +72,6 @@ class Lake:
         return self.root / "_kb"
 
     @property
-    def duckdb(self) -> Path:
-        """The DuckDB file that holds views over the lake."""
-        return self.root / "lakehouse.duckdb"
-
-    @property
     def parts(self) -> Path:
         """The folder of the SFT day parts."""
         return self.root / "distilled" / "sft" / "parts"
@@ -117,9 +112,10 @@ class Lake:
         year, month, number = _checked(day).split("-")
         return self.parts / year / month / f"{number}.jsonl"
 
-    def part_keys(self, day: str) -> Path:
-        """The keys of every run of a day (Parquet), by which publishing finds conflicts and copies."""
-        return self.part(day).with_suffix(".keys.parquet")
+    def keys(self, day: str, stream: str = "") -> Path:
+        """The keys of the runs of a day, by which publishing finds conflicts and copies: folder, or a stream's file."""
+        folder = self.part(day).with_suffix(".keys")
+        return folder / f"{stream}.parquet" if stream else folder
 
     def gate(self, asset: str, day: str | None = None) -> Path:
         """The verdicts of the gates of an asset, on a day where it has days."""

@@ -33,33 +33,43 @@ def decide(lake: Lake, row: OverrideRow) -> None:
 
 
 def load_overrides(lake: Lake) -> dict[str, OverrideRow]:
-    """Give the override of each signature, the latest by its `at` (of equal ones the later line).
+    """Give the override of each signature, and quarantine the lines that are none.
 
-    A line that is no override is quarantined in `quarantine/undated/overrides.jsonl`; a torn last line is not there yet.
+    They land in `quarantine/undated/overrides.jsonl`, which is written anew each time.
+    """
+    overrides, refused = read_overrides(lake)
+    _quarantine(lake, refused)
+    return overrides
+
+
+def read_overrides(lake: Lake) -> tuple[dict[str, OverrideRow], list[QuarantinedRow]]:
+    """Give the override of each signature, the latest by its `at` (of equal ones the later line), and bad lines.
+
+    A torn last line is not there yet.
     """
     path = log_path(lake)
     latest: dict[str, tuple[int, OverrideRow]] = {}
     refused: list[QuarantinedRow] = []
-    if path.exists():
-        decode = msgspec.json.Decoder(OverrideRow).decode
-        name = lake.relative(path)
-        with path.open("rb") as log:
-            for number, line in enumerate(log):
-                if not line.endswith(b"\n") or not line.strip():
-                    continue
-                try:
-                    row = decode(line)
-                    micros = read(row.at).micros
-                except (msgspec.DecodeError, UnicodeDecodeError, BadTimestamp) as error:
-                    refused.append(
-                        quarantined(STAGE, "human_overrides", name, number, "bad_override", str(error), line.rstrip())
-                    )
-                    continue
-                held = latest.get(row.sig_hash)
-                if held is None or micros >= held[0]:
-                    latest[row.sig_hash] = micros, row
-    _quarantine(lake, refused)
-    return {sig_hash: row for sig_hash, (_, row) in latest.items()}
+    if not path.exists():
+        return {}, refused
+    decode = msgspec.json.Decoder(OverrideRow).decode
+    name = lake.relative(path)
+    with path.open("rb") as log:
+        for number, line in enumerate(log):
+            if not line.endswith(b"\n") or not line.strip():
+                continue
+            try:
+                row = decode(line)
+                micros = read(row.at).micros
+            except (msgspec.DecodeError, UnicodeDecodeError, BadTimestamp) as error:
+                refused.append(
+                    quarantined(STAGE, "human_overrides", name, number, "bad_override", str(error), line.rstrip())
+                )
+                continue
+            held = latest.get(row.sig_hash)
+            if held is None or micros >= held[0]:
+                latest[row.sig_hash] = micros, row
+    return {sig_hash: row for sig_hash, (_, row) in latest.items()}, refused
 
 
 def _quarantine(lake: Lake, refused: list[QuarantinedRow]) -> None:

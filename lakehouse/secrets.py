@@ -115,10 +115,14 @@ def _compiled() -> Any:
     options = re2.Options()
     options.encoding = re2.Options.Encoding.LATIN1
     options.never_capture = True
-    return re2.compile(f"(?s:{'|'.join(_FIRST_LOOK)})".encode(), options)
+    # A set of one: asking a set whether anything matches is RE2's cheapest question.
+    patterns = re2.Set.SearchSet(options)
+    patterns.Add(f"(?s:{'|'.join(_FIRST_LOOK)})".encode())
+    patterns.Compile()
+    return patterns
 
 
-_suspicious = _compiled().search
+_suspicious = _compiled().Match
 
 
 def scan(line: bytes) -> Finding | None:
@@ -126,7 +130,7 @@ def scan(line: bytes) -> Finding | None:
 
     About 3 µs where a record of 1.5 KB is clean. Raises `msgspec.DecodeError` where a suspicious line is no JSON.
     """
-    if _suspicious(line) is None:
+    if not _suspicious(line):
         return None
     for path, text in _walk(msgspec.json.decode(line)):
         finding = find(text)
@@ -192,7 +196,7 @@ Span = tuple[int, int, ReasonCode, str]
 
 def _spans(text: str) -> Iterator[Span]:
     """Give start, end, reason code and kind of every finding, in no order; some may overlap."""
-    if _suspicious(text.encode(errors="surrogatepass")) is None:
+    if not _suspicious(text.encode(errors="surrogatepass")):
         return
     yield from _plain_spans(text)
     if "\\" not in text:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lakehouse.canonical import content_id
+from lakehouse.canonical import content_id, text_id
 from lakehouse.errors import UsageError
 from lakehouse.firewall import admit
 from lakehouse.records import EvidenceRecord, ScoredRun, SftSample
@@ -125,14 +125,11 @@ class Content:
         self.context = context(evidence)
         self.response = evidence.text
         self.messages = conversation(evidence) if evidence.messages is not None else None
-        body: dict[str, Any] = {
-            "instruction": self.instruction,
-            "context": self.context,
-            "response": self.response,
-        }
-        if self.messages is not None:
-            body["messages"] = self.messages
-        self.id = content_id("sft", body)
+        texts = {"instruction": self.instruction, "context": self.context, "response": self.response}
+        if self.messages is None:
+            self.id = text_id("sft", texts)
+        else:
+            self.id = content_id("sft", {**texts, "messages": self.messages})
 
     @property
     def instructable(self) -> bool:

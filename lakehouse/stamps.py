@@ -17,10 +17,8 @@ _CREATED = b',"created_at":"'
 
 def cut_evidence(line: bytes) -> bytes:
     """Take `provenance.recorded_at` out of an encoded EvidenceRecord."""
-    if not line:
-        return line
-    start = line.index(_RECORDED)
-    return line[:start] + line[line.index(b'"', start + 16) + 1 :]
+    head, found, tail = line.partition(_RECORDED)
+    return head + tail[tail.index(b'"') + 1 :] if found else line
 
 
 def cut_scored(line: bytes) -> bytes:

@@ -49,9 +49,10 @@ def to_evidence(stream: Stream, source_file: str, offset: int, line: bytes, reco
     if type(value) is not dict:
         raise Refused("decode_error", None, "the line is JSON, but no object", sig_hash)
     marks: dict[str, Any] | None = None
-    twice = canonical.duplicate_keys(line, canonical_line)
-    if twice:
-        marks = {"duplicate_keys": twice}
+    if not canonical.written_plainly(line, value):
+        twice = canonical.duplicate_keys(line, canonical_line)
+        if twice:
+            marks = {"duplicate_keys": twice}
     try:
         if stream.row_type is dict:
             row, stamp = value, _first(value, stream.timestamp_keys)
@@ -63,7 +64,7 @@ def to_evidence(stream: Stream, source_file: str, offset: int, line: bytes, reco
                 if stamp is not None:
                     break
         timestamp = stamp if type(stamp) is str else str(stamp)
-        if lacks_offset(timestamp):
+        if not timestamp.endswith("Z") and lacks_offset(timestamp):
             marks = {**(marks or {}), "timestamp_assumed_utc": True}
         seen = Seen(
             stream,

@@ -15,7 +15,6 @@ from typing import TypeVar
 from lakehouse import engine
 from lakehouse.chain import collect as collecting
 from lakehouse.chain import fused, score, sft, stages
-from lakehouse.chain.keys import join_keys
 from lakehouse.chain.manifests import (
     VERSIONS,
     collect_fingerprint,
@@ -52,7 +51,7 @@ def collect(lake: Lake, days: Sequence[str], now: str, done: Done = lambda task:
     def plan(day: str) -> list[StreamDay]:
         return _tasks(lake, day, indexes, now)
 
-    return _each_batch(lake, collecting.STAGE, days, plan, stages.collect, finish, done)
+    return _each_batch(lake, days, plan, stages.collect, finish, done)
 
 
 def score_days(lake: Lake, days: Sequence[str], now: str, done: Done = lambda task: None) -> list[DayManifest]:
@@ -64,11 +63,11 @@ def score_days(lake: Lake, days: Sequence[str], now: str, done: Done = lambda ta
         _needed(lake, collecting.STAGE, day)
         return _with_evidence(_tasks(lake, day, indexes, now, overrides))
 
-    def finish(day: str, tasks: list[StreamDay], results: list[StreamResult]) -> DayManifest:
+    def finish(day: str, _: list[StreamDay], results: list[StreamResult]) -> DayManifest:
         evidence = _needed(lake, collecting.STAGE, day)
         return _scored(lake, evidence, results, overrides)
 
-    return _each_batch(lake, score.STAGE, days, plan, stages.score, finish, done)
+    return _each_batch(lake, days, plan, stages.score, finish, done)
 
 
 def make_samples(lake: Lake, days: Sequence[str], now: str, done: Done = lambda task: None) -> list[DayManifest]:
@@ -82,7 +81,7 @@ def make_samples(lake: Lake, days: Sequence[str], now: str, done: Done = lambda 
     def finish(day: str, tasks: list[StreamDay], results: list[StreamResult]) -> DayManifest:
         return _sampled(lake, day, tasks, results)
 
-    return _each_batch(lake, sft.STAGE, days, plan, stages.samples, finish, done)
+    return _each_batch(lake, days, plan, stages.samples, finish, done)
 
 
 def distill(lake: Lake, days: Sequence[str], now: str, done: Done = lambda task: None) -> list[DayManifest]:
@@ -98,13 +97,12 @@ def distill(lake: Lake, days: Sequence[str], now: str, done: Done = lambda task:
         scored = _scored(lake, evidence, [three[1] for three in results], overrides)
         return [evidence, scored, _sampled(lake, day, tasks, [three[2] for three in results])]
 
-    manifests = _each_batch(lake, "distill", days, plan, fused.distill, finish, done)
+    manifests = _each_batch(lake, days, plan, fused.distill, finish, done)
     return [manifest for three in manifests for manifest in three]
 
 
 def _each_batch(
     lake: Lake,
-    stage: str,
     days: Sequence[str],
     plan: Callable[[str], list[StreamDay]],
     work: Callable[[StreamDay], W],
@@ -199,9 +197,7 @@ def _scored(
 def _sampled(lake: Lake, day: str, tasks: list[StreamDay], results: list[StreamResult]) -> DayManifest:
     evidence, scored = _needed(lake, collecting.STAGE, day), _needed(lake, score.STAGE, day)
     quarantine = _join_quarantine(lake, day, sft.STAGE, tasks)
-    path, keys = lake.part(day), lake.part_keys(day)
-    before = 0
-    offsets: list[tuple[Path, int]] = []
+    path = lake.part(day)
     counts: dict[str, int] = {}
     with JsonlWriter(path, cut_sample) as out:
         for task, result in zip(tasks, results, strict=True):
@@ -209,15 +205,12 @@ def _sampled(lake: Lake, day: str, tasks: list[StreamDay], results: list[StreamR
             with part.open("rb", buffering=1 << 18) as share:
                 for line in share:
                     out.add(line[:-1])
-            offsets.append((task.keys_part(), before))
-            before += result.output.rows
             counts[task.stream] = result.output.rows
         out.flush()
         check_file(out.beside, include_partial=True)
-    join_keys(keys, offsets)
     for task in tasks:
         remove(task.sample_part())
-        remove(task.keys_part())
+    _keep_only(lake.keys(day), {task.stream for task in tasks})
     manifest = _manifest(
         sft.STAGE,
         day,
@@ -290,14 +283,14 @@ def _lines(paths: Iterable[Path]) -> Iterable[bytes]:
 
 def _keep_only(folder: Path, streams: set[str]) -> None:
     """Remove the files of streams that no longer have rows on this day."""
-    for path in folder.glob("*.jsonl"):
+    for path in folder.glob("[!.]*"):
         if path.stem not in streams:
             remove(path)
 
 
 def _sweep(lake: Lake, day: str) -> None:
     """Remove what a killed run left of this day; its lock is held."""
-    for folder in (lake.evidence(day), lake.scored(day), lake.quarantine(day, sft.STAGE).parent):
+    for folder in (lake.evidence(day), lake.scored(day), lake.quarantine(day, sft.STAGE).parent, lake.keys(day)):
         for leftover in folder.glob(f".*{TEMPORARY_SUFFIX}"):
             leftover.unlink(missing_ok=True)
     part = lake.part(day)

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-WINDOW = 1 << 16
+WINDOW = 1 << 15
 _PARTITIONS = 16
 
 

@@ -28,10 +28,11 @@ def distill(task: StreamDay) -> list[StreamResult]:
             for output in (collect.quarantine, collect.out, score.out, sample.quarantine, sample.keys, sample.out):
                 stack.enter_context(output)
             source = Source(task)
-            for name, offset, line in source.lines():
-                evidence = collect.take(name, offset, line)
-                if evidence is not None:
-                    sample.take(evidence, score.take(evidence))
+            for name, lines in source.segments():
+                for offset, line in lines:
+                    evidence = collect.take(name, offset, line)
+                    if evidence is not None:
+                        sample.take(evidence, score.take(evidence))
             check_late(duplicates, late)
         return [collect.result(source.refs()), score.result(), sample.result()]
 

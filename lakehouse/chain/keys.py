@@ -1,16 +1,14 @@
 """The keys of every run that counts for training: by them publishing finds conflicts and copies over the whole lake.
 
-Here: writing a stream's keys while its samples are made, and joining a day's. Not here: what follows from them
-(`publish/settle.py`).
+Here: writing a stream's keys while its samples are made. Not here: what follows from them (`publish/settle.py`).
 
 One row per run: `stream` and `run_id` name it, `content_id` is the id its sample has or would have, `never` says that
 its verdict keeps it from training. Rows of samples also carry `partial`, for a partially accepted run, `ordinal`, their
-place in the day part, and `micros` and `sig_hash`, by which the earliest of equal samples is kept.
+place among the stream's samples of the day, and `micros` and `sig_hash`, by which the earliest of equal samples is kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -32,14 +30,14 @@ SCHEMA = pa.schema(
         ("sig_hash", pa.string()),
     ]
 )
-_BATCH = 20_000
+_BATCH = 8_000
 
 
 class KeysWriter:
     """Writes keys in row groups; the file appears whole. Memory: one row group."""
 
-    def __init__(self, path: Path, *, share: bool = False) -> None:
-        self._staged = Staged(path, durable=not share)
+    def __init__(self, path: Path) -> None:
+        self._staged = Staged(path)
         self._rows: list[tuple[Any, ...]] = []
 
     def __enter__(self) -> Self:
@@ -62,11 +60,6 @@ class KeysWriter:
         self._rows.append(row)
         if len(self._rows) >= _BATCH:
             self._flush()
-
-    def add_table(self, table: pa.Table) -> None:
-        """Add rows that are a table already."""
-        self._flush()
-        self._writer.write_table(table)
 
     def _flush(self) -> None:
         if self._rows:
@@ -114,17 +107,3 @@ class _Sink:
         """Parquet is written front to back."""
         return False
 
-
-def join_keys(path: Path, parts: Sequence[tuple[Path, int]]) -> None:
-    """Join the keys of a day's streams; each part comes with the number of samples that stand before its own."""
-    import pyarrow.compute as pc
-
-    with KeysWriter(path) as out:
-        for part, before in parts:
-            if not part.exists():
-                continue
-            with pq.ParquetFile(part) as file:
-                for batch in file.iter_batches(batch_size=_BATCH):
-                    table = pa.Table.from_batches([batch], schema=SCHEMA)
-                    place = SCHEMA.get_field_index("ordinal")
-                    out.add_table(table.set_column(place, SCHEMA.field(place), pc.add(table["ordinal"], before)))

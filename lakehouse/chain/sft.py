@@ -39,7 +39,7 @@ class SampleStep:
         self.rows_in = 0
         self.samples = 0
         self.out = JsonlWriter(task.sample_part(), share=True)
-        self.keys = KeysWriter(task.keys_part(), share=True)
+        self.keys = KeysWriter(lake.keys(task.day, task.stream))
         self.quarantine = JsonlWriter(task.quarantine_part(STAGE), share=True)
 
     def take(self, evidence: EvidenceRecord, scored: ScoredRun) -> SftSample | None:

@@ -52,8 +52,9 @@ def collect(task: StreamDay) -> StreamResult:
             stack.enter_context(step.quarantine)
             stack.enter_context(step.out)
             source = Source(task)
-            for name, offset, line in source.lines():
-                step.take(name, offset, line)
+            for name, lines in source.segments():
+                for offset, line in lines:
+                    step.take(name, offset, line)
             check_late(duplicates, late)
         return [step.result(source.refs())]
 

@@ -51,11 +51,6 @@ class StreamDay:
         path = self.lake.part(self.day)
         return path.with_name(f".{path.stem}.{self.stream}.part{TEMPORARY_SUFFIX}")
 
-    def keys_part(self) -> Path:
-        """Where this stream's share of the day's keys lies until the shares are joined."""
-        path = self.lake.part_keys(self.day)
-        return path.with_name(f".{path.stem}.{self.stream}.part{TEMPORARY_SUFFIX}")
-
 
 class Source:
     """A stream's day as it is read: its lines, and afterwards what was read of which file."""
@@ -64,13 +59,12 @@ class Source:
         self._task = task
         self._read: dict[str, tuple[int, int, Any]] = {}
 
-    def lines(self) -> Iterator[tuple[str, int, bytes]]:
-        """Give `(source file, line number from 0, line)` for every line that is not blank."""
+    def segments(self) -> Iterator[tuple[str, Iterator[tuple[int, bytes]]]]:
+        """Give `(source file, its lines as (line number from 0, line))` for every stretch."""
         for segment in self._task.segments:
             name = segment.source_file
             rows, size, digest = self._read.get(name) or (0, 0, sha256())
-            for offset, line in read_segment(self._task.lake, segment, digest=digest):
-                yield name, offset, line
+            yield name, read_segment(self._task.lake, segment, digest=digest)
             self._read[name] = rows + segment.line_count, size + segment.byte_end - segment.byte_start, digest
 
     def refs(self) -> list[FileRef]:

@@ -28,8 +28,10 @@ class Finding(msgspec.Struct):
 
 
 def check(lake: Lake, *, full: bool = False, done: Callable[[str], None] = lambda day: None) -> list[Finding]:
-    """Look every stream over: rewritten ones, files in `_kb/` that no stream declares, and with `full` also edits in
-    the middle, by hashing again what each collected day was made from."""
+    """Look every stream over: rewritten ones, and files in `_kb/` that no stream declares.
+
+    With `full` also edits in the middle, by hashing again what each collected day was made from.
+    """
     findings = list(_undeclared(lake))
     for name, stream in lake.streams.items():
         index = load(lake, name)
@@ -48,7 +50,9 @@ def _undeclared(lake: Lake) -> Iterator[Finding]:
     for path in sorted(lake.raw.rglob("*.jsonl")):
         name = lake.relative(path)
         if name not in declared and path.stem not in OWN_LOGS:
-            yield Finding("undeclared", "", name, "no stream reads this file; declare one in lakehouse.toml if one should")
+            yield Finding(
+                "undeclared", "", name, "no stream reads this file; declare one in lakehouse.toml if one should"
+            )
 
 
 def _edited(lake: Lake, index: LineIndex, done: Callable[[str], None]) -> Iterator[Finding]:

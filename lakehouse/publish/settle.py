@@ -6,19 +6,21 @@ keys (`chain/keys.py`) or samples (`sft.py`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from lakehouse.lake import Lake
+from lakehouse.records import DayManifest
 
 Drop = tuple[str, int, str]
 """A sample that is not published: its day, its place in the day's part, the reason code."""
 
 _SETTLE = """
-with key as (
-    select k.*, split_part(replace(k.filename, '\\', '/'), '/parts/', -1) as part,
-           part[1:4] || '-' || part[6:7] || '-' || part[9:10] as day
-    from read_parquet(?, filename=true) k
+with share as (
+    select unnest(?::STRUCT(file VARCHAR, day VARCHAR, before BIGINT)[], recursive := true)
+), key as (
+    select k.* replace (k.ordinal + share.before as ordinal), share.day
+    from read_parquet(?, filename=true) k join share on share.file = k.filename
 ), run_conflict as (
     select stream, run_id from key group by all having bool_or(never) and not bool_and(never)
 ), content_conflict as (
@@ -46,15 +48,21 @@ order by day, ordinal
 
 
 def drops(
-    lake: Lake, connection: Any, days: Sequence[str], held: Sequence[str], *, include_partial: bool
+    lake: Lake, connection: Any, manifests: Mapping[str, DayManifest], held: Iterable[str], *, include_partial: bool
 ) -> Iterator[Drop]:
-    """Give the samples that are not published, ordered by day and place.
+    """Give the samples that are not published, ordered by day and place in the day's part.
 
-    `days` are all days that have parts: also what a held day's verdicts say against a run counts.
+    `manifests` are those of all days that have parts: also what a held day's verdicts say against a run counts.
     """
-    files = [str(path) for path in map(lake.part_keys, days) if path.exists()]
-    if not files:
+    shares = []
+    for day, manifest in manifests.items():
+        before = 0
+        for stream, samples in manifest.counts.items():
+            shares.append({"file": str(lake.keys(day, stream)), "day": day, "before": before})
+            before += samples
+    if not shares:
         return
-    cursor = connection.execute(_SETTLE, [files, include_partial, list(held)])
+    files = [share["file"] for share in shares]
+    cursor = connection.execute(_SETTLE, [shares, files, include_partial, list(held)])
     while rows := cursor.fetchmany(10_000):
         yield from rows

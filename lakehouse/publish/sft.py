@@ -71,7 +71,7 @@ def publish(
         pairs = stack.enter_context(JsonlWriter(lake.sft / PROMPT_COMPLETION))
         dropped: Counter[str] = Counter()
         per_stream: Counter[str] = Counter()
-        pending = drops(lake, connection, days, list(held), include_partial=include_partial)
+        pending = drops(lake, connection, manifests, held, include_partial=include_partial)
         next_drop = next(pending, None)
         for day in days:
             if day in held:

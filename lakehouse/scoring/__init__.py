@@ -8,11 +8,10 @@ a scorer, write one pure function from evidence to judgement and list it in `SCO
 from __future__ import annotations
 
 from collections.abc import Callable
-from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from lakehouse import timestamps
-from lakehouse.canonical import canonical
+from lakehouse.canonical import signature as canonical_signature
 from lakehouse.errors import UsageError
 from lakehouse.records import Category, EvidenceRecord, HumanOverride, OverrideRow, ScoredRun
 from lakehouse.scoring.extraction import extraction
@@ -94,7 +93,7 @@ def signature(
         "reasons": reasons,
         "sub_scores": sub_scores,
     }
-    return sha256(canonical(signed)).hexdigest()
+    return canonical_signature(signed)
 
 
 def _overridden(judgement: Judgement, override: Override) -> Judgement:

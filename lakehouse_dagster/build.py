@@ -1,0 +1,72 @@
+"""Everything that Dagster is told, built by a function: tests and the command line build it for their own lake.
+
+Here: putting assets, checks, jobs, schedule, sensors and resources together. Not here: what any of them does, and
+reading the environment (`definitions.py`).
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import dagster as dg
+
+from assets import audit, checks, exports, streams
+from assets.days import partitions as day_partitions
+from assets.distillation import DAILY, Daily, daily_assets
+from lakehouse_dagster.alarms import alarms
+from lakehouse_dagster.evidence_sensor import new_evidence_sensor
+from lakehouse_dagster.jobs import jobs as make_jobs
+from lakehouse_dagster.schedules import nightly_schedule
+from resources.database import in_memory
+from resources.lake import LakeResource, utc_now
+from resources.webhook import WebhookResource
+
+
+def build_definitions(
+    root: Path,
+    reports: Path,
+    *,
+    production: bool = False,
+    commit: str = "",
+    webhook_url: str = "",
+    first_day: str | None = None,
+    clock: Callable[[], datetime] = utc_now,
+    daily: Sequence[Daily] = DAILY,
+    logger: dg.LoggerDefinition | None = None,
+) -> dg.Definitions:
+    """Build the definitions for the lake at `root`.
+
+    `production` switches schedule and sensor on. `first_day` is the first partition where it is not the lake's own
+    first day; `clock` says which day is today, for the partitions and for the sensor; `daily` are the steps of the
+    chain; `logger` takes the place of the console's. Raises `UsageError` where the lake's settings are wrong.
+    """
+    resource = LakeResource(root=str(root.absolute()), reports=str(reports.absolute()), commit=commit)
+    lake = resource.open()
+    days = day_partitions(lake, clock(), first_day)
+    jobs = make_jobs()
+    return dg.Definitions(
+        assets=[
+            *streams.stream_specs(lake),
+            streams.line_index_asset(lake),
+            *daily_assets(lake, days, daily),
+            exports.sft_export,
+            audit.run_summary,
+            audit.audit_baseline,
+        ],
+        asset_checks=[streams.append_only_check(), *checks.daily_checks(days), checks.contamination_firewall],
+        jobs=jobs,
+        schedules=[
+            nightly_schedule(
+                jobs[0], days, dg.DefaultScheduleStatus.RUNNING if production else dg.DefaultScheduleStatus.STOPPED
+            )
+        ],
+        sensors=[
+            new_evidence_sensor(
+                jobs, days, clock, dg.DefaultSensorStatus.RUNNING if production else dg.DefaultSensorStatus.STOPPED
+            ),
+            *alarms(jobs),
+        ],
+        resources={"lake": resource, "duckdb": in_memory(), "webhook": WebhookResource(url=webhook_url)},
+        loggers={"console": logger} if logger else None,
+        executor=dg.in_process_executor,
+    )

@@ -1,0 +1,57 @@
+"""The command line `lakehouse`: which commands there are, and what an error looks like.
+
+Here: putting the commands together. Not here: any command (`commands/`).
+Exit codes: 0 done, 1 a gate failed, 2 wrong usage, configuration or data, 3 something outside failed.
+"""
+
+import sys
+from importlib.metadata import version
+from typing import Annotated
+
+import click
+import typer
+from rich.console import Console
+
+from lakehouse.errors import LakehouseError
+from lakehouse_dagster.commands import distill, doctor, imports, lakes, streams, triage
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Turn the logs of LLM agents into training data that can be trusted.",
+)
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Turn the logs of LLM agents into training data that can be trusted."""
+    if show_version:
+        typer.echo(version("lakehouse-dagster"))
+        raise typer.Exit
+
+
+app.command("init")(lakes.init)
+app.command("demo")(lakes.demo)
+app.command("import")(imports.import_logs)
+app.add_typer(streams.app, name="streams")
+app.command("distill")(distill.distill)
+app.add_typer(triage.app, name="triage")
+app.command("doctor")(doctor.doctor)
+
+
+def main() -> None:
+    """Run the command line; an error that a person can mend is one red line and an exit code."""
+    try:
+        code = app(standalone_mode=False)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except LakehouseError as error:
+        Console(stderr=True, highlight=False).print(f"[red]error[/red] {error}", soft_wrap=True)
+        sys.exit(error.exit_code)
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,1 @@
+"""The commands of `lakehouse`, one module per noun. Thin: read options, call the domain or a job, show the answer."""

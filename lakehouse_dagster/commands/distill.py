@@ -1,0 +1,141 @@
+"""`lakehouse distill`: bring days up to date through the same Dagster job that runs at night."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lakehouse import index
+from lakehouse.chain.manifests import STAGES, Staleness, read_manifest
+from lakehouse.dry_run import count as count_dry
+from lakehouse.dry_run import shadow
+from lakehouse.errors import UsageError
+from lakehouse.lake import Lake
+from lakehouse.timestamps import days_between
+from lakehouse_dagster.commands.shell import (
+    DEFAULT_LAKE,
+    DEFAULT_REPORTS,
+    JsonOption,
+    LakeOption,
+    Out,
+    ReportsOption,
+    open_lake,
+    today,
+)
+from lakehouse_dagster.running import RunResult, run_days
+
+SHOWN_DAYS = 31
+
+
+def distill(
+    lake: LakeOption = DEFAULT_LAKE,
+    reports: ReportsOption = DEFAULT_REPORTS,
+    day: Annotated[str | None, typer.Option(help="One day (YYYY-MM-DD), stale or not.")] = None,
+    first: Annotated[str | None, typer.Option("--from", help="The first day of a range, stale or not.")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="The last day of a range; default: today.")] = None,
+    include_partial: Annotated[
+        bool | None, typer.Option("--include-partial/--accepted-only", help="Export partially accepted runs too.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count everything, write nothing.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Turn new rows into evidence, verdicts and a gated SFT export. Without options: every day that is not up to date.
+
+    Example: lakehouse distill --from 2026-05-01 --to 2026-05-07
+    """
+    out = Out(as_json)
+    opened = open_lake(lake)
+    if dry_run:
+        _dry(out, opened, day, first, last)
+        return
+    with out.progress("Indexing new rows", None):
+        report = index.update_all(opened)
+    for error in report.broken.values():
+        out.say(f"[red]left out:[/red] {error}")
+    days = _days(opened, day, first, last)
+    if not days:
+        out.say("Everything is up to date.")
+        out.answer(days=[], up_to_date=True)
+        out.close()
+        return
+    with out.progress(f"Distilling {len(days)} days", None):
+        result = run_days(opened.root, reports.resolve(), days, include_partial=include_partial)
+    show_run(out, Lake(opened.root), result, reports.resolve())
+    out.answer(broken_streams=report.broken)
+    out.close()
+    if not result.success or report.broken:
+        raise typer.Exit(1)
+
+
+def _days(lake: Lake, day: str | None, first: str | None, last: str | None) -> list[str]:
+    if day is not None and (first or last):
+        raise UsageError("--day and --from/--to say two things", mend="give one of them")
+    staleness = Staleness(lake)
+    known = staleness.days()
+    if day is None and first is None and last is None:
+        return list(staleness.stale(today()))
+    start, end = (day, day) if day is not None else (first or min(known, default=today()), last or today())
+    try:
+        wanted = days_between(start or "", end or "")
+    except ValueError:
+        raise UsageError(f"{start!r} to {end!r} are no days", mend="write them as YYYY-MM-DD") from None
+    begins = lake.settings.first_day
+    if not wanted or wanted[-1] > today() or (begins is not None and wanted[0] < begins):
+        raise UsageError(
+            f"{start} to {end} is outside of the lake, which goes from {begins or 'its oldest row'} to today, {today()}",
+            mend="choose other days, or set first_day in lakehouse.toml",
+        )
+    return [one for one in wanted if one in known] if day is None else wanted
+
+
+def show_run(out: Out, lake: Lake, result: RunResult, reports: Path) -> None:
+    """Show what a run made: a row per day, what kept runs out of the export, and what a gate held back."""
+    rows = []
+    for day in result.days:
+        collected, scored, sampled = (read_manifest(lake, stage, day) for stage in STAGES)
+        if collected is None:
+            continue
+        counts = scored.counts if scored else {}
+        rows.append(
+            {
+                "day": day,
+                "rows": collected.records_in,
+                "evidence": collected.records_out,
+                "quarantined": collected.records_quarantined + (sampled.records_quarantined if sampled else 0),
+                "accepted": counts.get("accepted", 0),
+                "partial": counts.get("partially_accepted", 0),
+                "review": counts.get("needs_human_review", 0),
+                "rejected": counts.get("rejected", 0),
+                "samples": sampled.records_out if sampled else 0,
+            }
+        )
+    if rows:
+        out.table("Days", list(rows[0]), [list(row.values()) for row in rows[-SHOWN_DAYS:]])
+    summary = result.summary
+    if summary is not None:
+        out.say(
+            f"Exported [bold]{summary.counts.get('export-sft.out', 0):,} samples[/bold]; the firewall blocked "
+            f"{summary.firewall.blocked:,} runs. Gates: {summary.checks.passed} green, {summary.checks.failed} red."
+        )
+        for day, why in summary.held_days.items():
+            out.say(f"[red]held back[/red] {day}: {why}")
+        if summary.error:
+            out.say(f"[red]stopped:[/red] {summary.error}")
+        out.say(f"Run {summary.run_id}, hash {summary.run_hash[:16]}…")
+        out.say(f"Summary: {reports / 'distillation' / result.run_id / 'summary.json'}")
+    out.answer(run_id=result.run_id, success=result.success, days=rows, summary=summary)
+
+
+def _dry(out: Out, lake: Lake, day: str | None, first: str | None, last: str | None) -> None:
+    totals: Counter[str] = Counter()
+    with shadow(lake) as unharmed:
+        index.update_all(unharmed)
+        days = _days(unharmed, day, first, last)
+        with out.progress("Counting", len(days)) as bar:
+            for one in days:
+                totals.update(count_dry(unharmed, one))
+                bar.step()
+    out.table(f"What {len(days)} days would give (nothing was written)", ["what", "count"], sorted(totals.items()))
+    out.answer(days=days, counts=dict(sorted(totals.items())), dry_run=True)
+    out.close()

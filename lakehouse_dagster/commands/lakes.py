@@ -1,0 +1,118 @@
+"""`lakehouse init` and `lakehouse demo`: a new lake, empty or with a sample company's logs in it."""
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lakehouse import index
+from lakehouse.errors import GateFailed, UsageError
+from lakehouse.lake import Lake
+from lakehouse.sample import make_sample, read_traps
+from lakehouse.sample.verify import unmet
+from lakehouse.settings import set_first_day
+from lakehouse_dagster.commands.distill import show_run
+from lakehouse_dagster.commands.shell import DEFAULT_LAKE, DEFAULT_REPORTS, JsonOption, Out, ReportsOption, today
+from lakehouse_dagster.running import run_days
+
+FolderArgument = Annotated[Path, typer.Argument(envvar="LAKEHOUSE_ROOT", help="The lake's folder.")]
+
+
+def init(
+    folder: FolderArgument = DEFAULT_LAKE,
+    first_day: Annotated[
+        str | None, typer.Option(help="The oldest day to process (YYYY-MM-DD); default: the oldest row's, else today.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a new lake, or give a folder of logs its settings.
+
+    Example: lakehouse init data
+    """
+    out = Out(as_json)
+    lake = Lake(folder.resolve())
+    lake.raw.mkdir(parents=True, exist_ok=True)
+    if first_day is not None:
+        _check_day(first_day)
+    if first_day is None and lake.settings.first_day is None:
+        report = index.update_all(lake)
+        first_day = min([day for day in report.days if day <= today()], default=today())
+    if first_day is not None:
+        set_first_day(lake.toml, first_day)
+        lake = Lake(lake.root)
+    out.say(f"The lake [bold]{lake.root}[/bold] begins on {lake.settings.first_day}.")
+    out.say(
+        f"Next: put JSONL streams into {lake.raw}, or `lakehouse import`; then `lakehouse distill --lake {folder}`."
+    )
+    out.answer(lake=str(lake.root), first_day=lake.settings.first_day)
+    out.close()
+
+
+def demo(
+    folder: FolderArgument = DEFAULT_LAKE,
+    seed: Annotated[int, typer.Option(help="Another seed, other rows.")] = 7,
+    days: Annotated[int, typer.Option(min=1, help="Days of logs.")] = 7,
+    rows: Annotated[int, typer.Option(min=13, help="Clean rows a day, over all streams.")] = 400,
+    last_day: Annotated[
+        str | None,
+        typer.Option(help="The last day (YYYY-MM-DD); default: yesterday. The same options, the same bytes."),
+    ] = None,
+    reports: ReportsOption = DEFAULT_REPORTS,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a sample lake with planted traps, run the whole chain on it, and say where to look.
+
+    Example: lakehouse demo data --days 3 --rows 200
+    """
+    out = Out(as_json)
+    root = folder.resolve()
+    if (root / "traps.json").exists():
+        out.say(f"The sample lake in [bold]{root}[/bold] is there already; running the chain on it.")
+    else:
+        end = date.fromisoformat(_check_day(last_day)) if last_day else datetime.now(UTC).date() - timedelta(days=1)
+        with out.progress("Making a sample lake", None):
+            made = make_sample(root, seed=seed, days=days, rows_per_day=rows, last_day=end)
+        out.say(
+            f"Made a sample lake in [bold]{root}[/bold]: {sum(made.rows.values()):,} rows in {len(made.rows)} streams, "
+            f"{made.first_day} to {made.last_day}, {len(made.traps)} planted traps."
+        )
+    lake = Lake(root)
+    index.update_all(lake)
+    traps = read_traps(root)
+    first = lake.settings.first_day or ""
+    indexed = {day for name in lake.streams for day in index.load(lake, name).lines_by_day()}
+    chain_days = sorted(day for day in indexed if first <= day <= today())
+    with out.progress("Running the chain", None):
+        result = run_days(root, reports.resolve(), chain_days)
+    show_run(out, lake, result, reports.resolve())
+    missed = unmet(lake, traps)
+    checked = sum(trap.needs == "chain" for trap in traps)
+    out.say(f"Traps: {checked - len(missed)} of {checked} came out as expected ({root / 'TRAPS.md'} lists them).")
+    for trap, why in missed:
+        out.say(f"  [red]{trap.id}[/red] at {trap.source_file}:{trap.line_offset}: {why}")
+    out.say("")
+    out.say("Where to look:")
+    out.say(f"  the export      {lake.sft / 'sft_export.jsonl'} (and sft_messages.jsonl, sft_prompt_completion.jsonl)")
+    out.say(f"  what was refused {root / 'quarantine'}")
+    out.say(f"  the run         {reports.resolve() / 'distillation' / result.run_id / 'summary.json'}")
+    out.say(
+        f"  the UI          make ui{'' if folder == DEFAULT_LAKE else f' LAKE={folder}'}, then http://localhost:3000"
+    )
+    out.answer(
+        lake=str(root),
+        traps=checked,
+        traps_missed=[{"id": trap.id, "why": why} for trap, why in missed],
+    )
+    out.close()
+    if missed:
+        raise GateFailed(f"{len(missed)} traps did not come out as expected", where=str(root / "TRAPS.md"))
+    if not result.success:
+        raise typer.Exit(1)
+
+
+def _check_day(day: str) -> str:
+    try:
+        return date.fromisoformat(day).isoformat()
+    except ValueError:
+        raise UsageError(f"{day!r} is no day", mend="write it as YYYY-MM-DD") from None

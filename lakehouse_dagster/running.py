@@ -1,0 +1,212 @@
+"""Running the chain in this process: what the command line does when it makes data.
+
+Here: one run of the real job over one or many days, on the instance that `DAGSTER_HOME` names, so that the run is in
+the UI afterwards. Not here: the command line itself, and which days are worth a run.
+"""
+
+import logging
+import uuid
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from assets.days import tags_of
+from lakehouse.errors import UsageError
+from lakehouse.jsonl import read_json
+from lakehouse.lake import Lake
+from lakehouse.records import RunSummary
+from lakehouse.timestamps import day_of
+from lakehouse_dagster.alarms import write_crowded, write_stopped
+from lakehouse_dagster.build import build_definitions
+from lakehouse_dagster.jobs import BACKFILL, NIGHTLY
+from resources.environment import value
+from resources.lake import LakeResource, given_commit, utc_now
+
+GATE_FAILED = 1
+Listen = Callable[[str, str], None]
+"""Hears of a step: its name (`evidence`, `evidence_receipt_balances`, …) and `started`, `done` or `failed`."""
+
+
+@dataclass(frozen=True)
+class FailedCheck:
+    """A check that is not green; `day` is `None` where it looked at all days, or has none."""
+
+    asset: str
+    check: str
+    day: str | None
+    blocks: bool
+    summary: str
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What came of a run.
+
+    `finished` says that every step ran; `success` that moreover no gate of the run's days is red. `exit_code` is that
+    of the command line: 0 done, 1 a gate failed, 2 wrong usage or data, 3 something outside failed. `crowded` gives the
+    days of which much was quarantined, with the share. `summary` is there for a stopped run too.
+    """
+
+    run_id: str
+    days: list[str]
+    finished: bool
+    success: bool
+    exit_code: int
+    failed_checks: list[FailedCheck] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    crowded: dict[str, float] = field(default_factory=dict)
+    summary: RunSummary | None = None
+
+
+def run_days(
+    root: Path,
+    reports: Path,
+    days: Sequence[str],
+    *,
+    include_partial: bool | None = None,
+    instance: dg.DagsterInstance | None = None,
+    listen: Listen = lambda step, state: None,
+    clock: Callable[[], datetime] = utc_now,
+) -> RunResult:
+    """Run the chain over `days` in one run, from the line index to the baseline, with every gate.
+
+    Many days are one run over the range around them; days in its gaps are left as they are. `include_partial` exports
+    partially accepted runs too, or not; `None` leaves it to lakehouse.toml. Without `instance`, the one of `DAGSTER_HOME`
+    is used, or one that is forgotten afterwards. Raises `UsageError` for days that the lake does not have.
+    """
+    lake = LakeResource(root=str(root.absolute()), reports=str(reports.absolute()), commit=given_commit())
+    wanted = _checked(lake.open(), days, clock)
+    definitions = build_definitions(
+        root, reports, commit=lake.commit, first_day=wanted[0], clock=clock, logger=_logger(listen)
+    )
+    job = definitions.resolve_job_def(NIGHTLY if len(wanted) == 1 else BACKFILL)
+    run = lake.run(str(uuid.uuid4()))
+    stopped: str | None = "the run was interrupted"
+    try:
+        with _storage(instance) as storage:
+            result = job.execute_in_process(
+                run_id=run.run_id,
+                instance=storage,
+                tags=tags_of(wanted),
+                run_config=_run_config(include_partial),
+                raise_on_error=False,
+            )
+        errors, exit_code = _errors(result)
+        stopped = None if result.success else "; ".join(errors) or "the run failed"
+    finally:
+        # Whatever stopped it, also an interrupt: the run has a summary that says so.
+        if stopped is not None:
+            write_stopped(lake.open(), run, wanted, stopped)
+    summary = read_json(run.folder / "summary.json", RunSummary)
+    red = bool(summary and summary.failed_gates)
+    return RunResult(
+        run_id=run.run_id,
+        days=wanted,
+        finished=result.success,
+        success=result.success and not red,
+        exit_code=GATE_FAILED if red else exit_code,
+        failed_checks=_failed_checks(result),
+        errors=errors,
+        crowded=write_crowded(lake.open(), run, wanted),
+        summary=summary,
+    )
+
+
+def _checked(lake: Lake, days: Sequence[str], clock: Callable[[], datetime]) -> list[str]:
+    wanted, today, first = sorted(set(days)), day_of(clock()), lake.settings.first_day
+    if not wanted:
+        raise UsageError("a run needs a day at least", mend="name one")
+    if wanted[-1] > today:
+        raise UsageError(f"{wanted[-1]} has not come yet", mend=f"choose days up to today, {today} (UTC)")
+    if first is not None and wanted[0] < first:
+        raise UsageError(
+            f"{wanted[0]} is before the lake's first day, {first}", mend="choose later days, or change first_day"
+        )
+    return wanted
+
+
+def _storage(instance: dg.DagsterInstance | None) -> AbstractContextManager[dg.DagsterInstance]:
+    """Give where runs are kept: as passed in, else what `DAGSTER_HOME` names, else memory."""
+    if instance is not None:
+        return nullcontext(instance)
+    home = value("DAGSTER_HOME")
+    if not home:
+        return dg.DagsterInstance.ephemeral()
+    if not Path(home).is_absolute() or not Path(home).is_dir():
+        raise UsageError(
+            f"{home!r} is no absolute folder that exists", where="DAGSTER_HOME", mend="create it, or unset the variable"
+        )
+    return dg.DagsterInstance.get()
+
+
+def _run_config(include_partial: bool | None) -> dict[str, Any]:
+    config: dict[str, Any] = {"loggers": {"console": {}}}
+    if include_partial is not None:
+        config["ops"] = {"sft_export": {"config": {"include_partial": include_partial}}}
+    return config
+
+
+def _errors(result: dg.ExecuteInProcessResult) -> tuple[list[str], int]:
+    """Give why steps failed, and the exit code: a red gate stops a run unless something else did."""
+    errors, exit_code = [], 0 if result.success else GATE_FAILED
+    for event in result.all_events:
+        if not event.is_step_failure:
+            continue
+        failure = event.step_failure_data
+        told = failure.user_failure_data
+        said = told.description if told is not None else failure.error and failure.error.message
+        errors.append(f"{event.step_key}: {(said or 'failed').strip()}")
+        if told is not None and "exit_code" in told.metadata:
+            exit_code = max(exit_code, int(str(told.metadata["exit_code"].value)))
+    return errors, exit_code
+
+
+def _failed_checks(result: dg.ExecuteInProcessResult) -> list[FailedCheck]:
+    return [
+        FailedCheck(
+            asset=found.asset_key.to_user_string(),
+            check=found.check_name,
+            day=found.partition,
+            blocks=bool(found.blocking) and found.severity is dg.AssetCheckSeverity.ERROR,
+            summary=found.description or "",
+        )
+        for found in result.get_asset_check_evaluations()
+        if not found.passed
+    ]
+
+
+class _Listener(logging.Handler):
+    """Passes on when steps start and end; everything else that a run logs is kept by the instance."""
+
+    def __init__(self, listen: Listen) -> None:
+        super().__init__(logging.DEBUG)
+        self._listen = listen
+
+    def emit(self, record: logging.LogRecord) -> None:
+        event = getattr(record, "dagster_event", None)
+        if isinstance(event, dg.DagsterEvent) and event.step_key is not None and event.event_type in _STATES:
+            self._listen(event.step_key, _STATES[event.event_type])
+
+
+_STATES = {
+    dg.DagsterEventType.STEP_START: "started",
+    dg.DagsterEventType.STEP_SUCCESS: "done",
+    dg.DagsterEventType.STEP_FAILURE: "failed",
+    dg.DagsterEventType.STEP_SKIPPED: "skipped",
+}
+
+
+def _logger(listen: Listen) -> dg.LoggerDefinition:
+    """Take the place of Dagster's console, which would print every event to stderr."""
+
+    def quiet(_: dg.InitLoggerContext) -> logging.Logger:
+        logger = logging.Logger("lakehouse", logging.DEBUG)
+        logger.addHandler(_Listener(listen))
+        return logger
+
+    return dg.LoggerDefinition(quiet, description="Says nothing; passes on the states of steps.")

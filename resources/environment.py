@@ -1,0 +1,47 @@
+"""Every environment variable that the project reads: its name, its default and what it means, as data.
+
+Here: the list, and the one way to read a variable. Not here: what a value does. Settings of one lake stand in its
+`lakehouse.toml`; variables say where that lake is and where this process runs.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One variable. An empty `default` means that nothing happens without a value; a `secret` is never shown."""
+
+    name: str
+    default: str
+    meaning: str
+    secret: bool = False
+
+
+VARIABLES = (
+    Variable("LAKEHOUSE_ROOT", "./data", "The folder of the lake."),
+    Variable("LAKEHOUSE_REPORTS", "./reports", "The folder for what runs write for people."),
+    Variable(
+        "LAKEHOUSE_ENV", "development", "With `production`, the nightly schedule and the `new_evidence` sensor are on."
+    ),
+    Variable(
+        "LAKEHOUSE_GIT_COMMIT", "", "The commit that receipts name (40 hex digits), where the code is no git checkout."
+    ),
+    Variable("LAKEHOUSE_WEBHOOK_URL", "", "Where failed runs and quarantine alarms are posted as JSON.", secret=True),
+    Variable("DAGSTER_HOME", "", "Dagster's own folder, absolute. Without it, runs of the command line are not kept."),
+)
+_BY_NAME = {variable.name: variable for variable in VARIABLES}
+
+
+def value(name: str, environ: Mapping[str, str] = os.environ) -> str:
+    """Give a variable's value, its default where it is unset or empty. Only names of `VARIABLES` are known."""
+    return environ.get(name, "").strip() or _BY_NAME[name].default
+
+
+def shown(variable: Variable, environ: Mapping[str, str] = os.environ) -> str:
+    """Give a variable's value for people to see: defaults are marked, secrets masked."""
+    given = environ.get(variable.name, "").strip()
+    if not given:
+        return f"{variable.default} (default)" if variable.default else "(not set)"
+    return "***" if variable.secret else given

@@ -1,0 +1,165 @@
+"""A small lake for a test: write raw lines, run the chain over them, look at what came out.
+
+Here: the `lab` fixtures that the chain's tests share. Not here: rows of one test, which stand beside it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lakehouse import index, summary
+from lakehouse.chain import day as chain
+from lakehouse.chain.manifests import Staleness
+from lakehouse.files import sha256_of
+from lakehouse.gates import daily, verdicts
+from lakehouse.gates.contamination import contamination_firewall
+from lakehouse.lake import Lake
+from lakehouse.publish.sft import Published, publish
+from lakehouse.records import DayManifest, RunSummary, Verdict
+from lakehouse.run import NO_COMMIT, Run, Stage
+from lakehouse.sql import connect
+
+NOW = "2026-05-10T02:00:00.000Z"
+TODAY = "2026-05-10"
+Row = dict[str, Any]
+
+
+class Lab:
+    """One lake and what a test does with it. `lake` is read anew each time, as a new process would."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        (root / "_kb").mkdir(parents=True, exist_ok=True)
+        self.settings("workers = 1")
+
+    @property
+    def lake(self) -> Lake:
+        return Lake(self.root)
+
+    def settings(self, text: str) -> None:
+        (self.root / "lakehouse.toml").write_text(text + "\n", encoding="utf-8")
+
+    def write(self, name: str, *rows: Row | bytes, end: bytes = b"\n") -> Path:
+        """Append lines to `_kb/<name>.jsonl`; the last one gets `end`, which is empty for a torn line."""
+        path = self.root / "_kb" / f"{name}.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lines = [row if isinstance(row, bytes) else json.dumps(row, ensure_ascii=False).encode() for row in rows]
+        with path.open("ab") as file:
+            file.write(b"\n".join(lines) + end if lines else b"")
+        return path
+
+    def index(self, limit: int | None = None) -> index.IndexReport:
+        return index.update_all(self.lake, limit)
+
+    def stale(self, today: str = TODAY) -> dict[str, str]:
+        return Staleness(self.lake).stale(today)
+
+    def make(self, days: Sequence[str] | None = None, now: str = NOW, fused: bool = True) -> list[DayManifest]:
+        """Index, then make the given days (the stale ones without any) in one pass or stage by stage."""
+        self.index()
+        lake = self.lake
+        wanted = list(self.stale()) if days is None else days
+        if fused:
+            return chain.distill(lake, wanted, now)
+        stages = (chain.collect, chain.score_days, chain.make_samples)
+        return [manifest for stage in stages for manifest in stage(lake, wanted, now)]
+
+    def gate(self, days: Iterable[str], now: str = NOW) -> list[Verdict]:
+        """Let every daily gate look at the days; give the red verdicts."""
+        lake, found = self.lake, []
+        for day in days:
+            for asset, check in (
+                ("evidence", daily.provenance_resolves(lake, day, now)),
+                ("evidence", daily.receipt_balances(lake, "evidence", day, now)),
+                ("scored_runs", daily.receipt_balances(lake, "scored_runs", day, now)),
+                ("scored_runs", daily.one_verdict_each(lake, day, now)),
+                ("sft_samples", daily.receipt_balances(lake, "sft_samples", day, now)),
+            ):
+                found.append(verdicts.record(lake, asset, day, check))
+        return [verdict for verdict in found if not verdict.passed]
+
+    def publish(self, now: str = NOW, *, include_partial: bool = False) -> Published:
+        lake = self.lake
+        with closing(connect(lake)) as connection:
+            return publish(lake, connection, now, include_partial=include_partial)
+
+    def firewall(self, path: Path | None = None, *, include_partial: bool = False) -> Verdict:
+        """Let the third place look at the published file, or at another."""
+        lake = self.lake
+        with closing(connect(lake)) as connection:
+            path = path or lake.sft / "sft_export.jsonl"
+            return contamination_firewall(lake, path, connection, NOW, include_partial=include_partial)
+
+    def run(self, name: str) -> Run:
+        """Begin a run with a clock that stands still."""
+        return Run(name, lambda: datetime(2026, 5, 10, 2, tzinfo=UTC), NO_COMMIT, self.root / "reports")
+
+    def night(self, name: str = "night", now: str = NOW, days: Sequence[str] | None = None) -> RunSummary:
+        """Run the whole chain: index, stages with receipts, gates, publication, summary."""
+        self.index()
+        lake, run = self.lake, self.run(name)
+        wanted = list(self.stale()) if days is None else days
+        with Stage(run, "collect") as stage:
+            stage.days(chain.collect(lake, wanted, now))
+        with Stage(run, "score") as stage:
+            stage.days(chain.score_days(lake, wanted, now))
+        with Stage(run, "export-sft") as stage:
+            samples = chain.make_samples(lake, wanted, now)
+            self.gate(wanted, now)
+            stage.published(self.publish(now), [ref for manifest in samples for ref in manifest.outputs])
+        return summary.summarize(lake, run, wanted)
+
+    def all(self, pattern: str) -> list[Row]:
+        """Read every row of the files that match, in order of their paths."""
+        return [
+            json.loads(line)
+            for path in sorted(self.root.glob(pattern))
+            for line in path.read_bytes().splitlines()
+            if line.strip()
+        ]
+
+    def evidence(self) -> list[Row]:
+        return self.all("evidence/*/*/*/*.jsonl")
+
+    def scored(self) -> list[Row]:
+        return self.all("scored-runs/*/*/*/*.jsonl")
+
+    def samples(self) -> list[Row]:
+        return self.all("distilled/sft/parts/*/*/*.jsonl")
+
+    def published(self) -> list[Row]:
+        return self.all("distilled/sft/sft_export.jsonl")
+
+    def quarantined(self) -> list[Row]:
+        return self.all("quarantine/*/*/*/*.jsonl")
+
+    def undated(self) -> list[Row]:
+        return self.all("quarantine/undated/index.jsonl")
+
+    def tree(self, *folders: str) -> dict[str, str]:
+        """Give the hash of every file that the chain writes, or of those below some folders."""
+        tops = folders or ("index", "evidence", "scored-runs", "quarantine", "distilled", "gates")
+        return {
+            path.relative_to(self.root).as_posix(): sha256_of(path)
+            for top in tops
+            for path in sorted((self.root / top).rglob("*"))
+            if path.is_file() and path.suffix != ".lock"
+        }
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Lab:
+    return Lab(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def new_lab(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Lab]:
+    """Give a function that makes a lake: for tests that need several, or a fresh one for each example."""
+    return lambda: Lab(tmp_path_factory.mktemp("lake"))
