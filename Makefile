@@ -10,7 +10,8 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 # Dagster wants an absolute folder that exists. An exported one is another project's: only `make DAGSTER_HOME=…` counts.
 DAGSTER_HOME := $(CURDIR)/.dagster
-DAGSTER := DAGSTER_HOME="$(DAGSTER_HOME)" DAGSTER_DISABLE_TELEMETRY=yes LAKEHOUSE_ROOT="$(abspath $(LAKE))"
+DAGSTER := DAGSTER_HOME="$(DAGSTER_HOME)" DAGSTER_DISABLE_TELEMETRY=yes LAKEHOUSE_ROOT="$(abspath $(LAKE))" \
+  LAKEHOUSE_REPORTS="$(CURDIR)/reports"
 # Every extra. torch has its version here: left free, pip takes the newest one, with gigabytes of CUDA.
 EVERYTHING := .[all,bench,dev,postgres] torch==2.13.0
 

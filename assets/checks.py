@@ -94,7 +94,7 @@ def _check(gate: DailyGate, partitions: dg.DailyPartitionsDefinition) -> dg.Asse
         days = days_of(context.run.tags)
         with told(context.op_execution_context.retry_number):
             verdicts = {day: record(domain, gate.asset, day, _look(gate, domain, day, run.now())) for day in days}
-            if not context.op_execution_context.has_partition_key:
+            if context.op_execution_context.has_partition_key_range:
                 for day in context.op_execution_context.partition_keys:
                     found = verdicts.get(day) or read_verdicts(domain, gate.asset, day).get(gate.name)
                     if found is not None:

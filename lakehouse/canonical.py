@@ -49,6 +49,8 @@ def read(line: bytes) -> tuple[Any, bytes]:
         raise NotJson(str(error)) from None
     try:
         plain = _plain(value)
+    except RecursionError:
+        raise NotJson("it is nested too deeply") from None
     except _Slow:
         # A float this large may be an integer that orjson could not hold, so the number is read again as it stands.
         value = parse_slowly(line)[0]

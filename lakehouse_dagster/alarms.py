@@ -4,6 +4,7 @@ Here: the sensors on the ends of runs, the summary and the report that a stopped
 summary or a report says (`lakehouse.summary`, `lakehouse.board`).
 """
 
+import re
 from collections.abc import Sequence
 
 import dagster as dg
@@ -34,8 +35,8 @@ def alarms(jobs: Sequence[AssetJob]) -> list[dg.SensorDefinition]:
         description="Writes the summary and a report of a failed run, and posts to the webhook where one is set.",
     )
     def run_failed(context: dg.RunFailureSensorContext, lake: LakeResource, webhook: WebhookResource) -> None:
-        steps = [f"{event.step_key}: {_first_line(event.message or '')}" for event in context.get_step_failure_events()]
-        error = "; ".join(steps) or _first_line(context.failure_event.message or "the run failed")
+        steps = [why_failed(event) for event in context.get_step_failure_events()]
+        error = "; ".join(steps) or _one_line(context.failure_event.message or "the run failed")
         _tell(context, lake, webhook, error)
 
     @dg.run_status_sensor(
@@ -97,5 +98,19 @@ def write_crowded(lake: Lake, run: Run, days: Sequence[str]) -> dict[str, float]
     return shares
 
 
-def _first_line(message: str) -> str:
-    return message.strip().partition("\n")[0]
+def why_failed(event: dg.DagsterEvent) -> str:
+    """Say in a line why a step failed: what the domain said, which gate was red, or the error that nobody expected."""
+    told, error = event.step_failure_data.user_failure_data, event.step_failure_data.error
+    if told is not None and told.description:
+        return f"{event.step_key}: {_one_line(told.description)}"
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return f"{event.step_key}: {_one_line(error.message if error is not None else 'failed')}"
+
+
+def _one_line(message: str) -> str:
+    """Leave out line breaks, and the full name of Dagster's own error class."""
+    return _OWN_CLASS.sub("", " ".join(message.split()))
+
+
+_OWN_CLASS = re.compile(r"^dagster\._core\.errors\.\w+: ")

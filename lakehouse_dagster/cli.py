@@ -8,9 +8,9 @@ import sys
 from importlib.metadata import version
 from typing import Annotated
 
-import click
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from lakehouse.errors import LakehouseError
 from lakehouse_dagster.commands import distill, doctor, imports, lakes, streams, triage
@@ -45,13 +45,8 @@ app.command("doctor")(doctor.doctor)
 def main() -> None:
     """Run the command line; an error that a person can mend is one red line and an exit code."""
     try:
-        code = app(standalone_mode=False)
-    except click.exceptions.Abort:
-        sys.exit(130)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(2)
+        app()
     except LakehouseError as error:
-        Console(stderr=True, highlight=False).print(f"[red]error[/red] {error}", soft_wrap=True)
+        console = Console(stderr=True, highlight=False)
+        console.print("[red]error[/red]", Text(str(error)), soft_wrap=True)
         sys.exit(error.exit_code)
-    sys.exit(code if isinstance(code, int) else 0)

@@ -21,7 +21,7 @@ from lakehouse.jsonl import read_json
 from lakehouse.lake import Lake
 from lakehouse.records import RunSummary
 from lakehouse.timestamps import day_of
-from lakehouse_dagster.alarms import write_crowded, write_stopped
+from lakehouse_dagster.alarms import why_failed, write_crowded, write_stopped
 from lakehouse_dagster.build import build_definitions
 from lakehouse_dagster.jobs import BACKFILL, NIGHTLY
 from resources.environment import value
@@ -157,10 +157,8 @@ def _errors(result: dg.ExecuteInProcessResult) -> tuple[list[str], int]:
     for event in result.all_events:
         if not event.is_step_failure:
             continue
-        failure = event.step_failure_data
-        told = failure.user_failure_data
-        said = told.description if told is not None else failure.error and failure.error.message
-        errors.append(f"{event.step_key}: {(said or 'failed').strip()}")
+        errors.append(why_failed(event))
+        told = event.step_failure_data.user_failure_data
         if told is not None and "exit_code" in told.metadata:
             exit_code = max(exit_code, int(str(told.metadata["exit_code"].value)))
     return errors, exit_code

@@ -3,6 +3,7 @@
 Here: posting one JSON object. Not here: what it says. A webhook that fails must never fail what it reports on.
 """
 
+import http.client
 import json
 import urllib.error
 import urllib.request
@@ -26,14 +27,15 @@ class WebhookResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             return None
         if not self.url.startswith(("http://", "https://")):
             return "LAKEHOUSE_WEBHOOK_URL is no http or https address"
-        request = urllib.request.Request(  # noqa: S310 (the scheme is checked above)
-            self.url, json.dumps(message).encode(), {"Content-Type": "application/json"}
-        )
+        body = json.dumps(message).encode()
         try:
+            request = urllib.request.Request(  # noqa: S310 (the scheme is checked above)
+                self.url, body, {"Content-Type": "application/json"}
+            )
             with urllib.request.urlopen(request, timeout=TIMEOUT):  # noqa: S310
                 return None
         except urllib.error.HTTPError as error:
             error.close()
             return f"the webhook answered {error.code}"
-        except (urllib.error.URLError, OSError, ValueError) as error:
+        except (OSError, http.client.HTTPException, ValueError) as error:
             return f"the webhook could not be reached ({type(error).__name__})"

@@ -2,12 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import msgspec
 import pytest
 from hypothesis import settings
 
@@ -35,6 +36,12 @@ def review(file: str, day: str, attempt: int | None = 1, text: str = "verified",
 
 def audit(phase: str, day: str, severity: str = "low") -> dict[str, Any]:
     return {"phase": phase, "severity": severity, "reasoning": f"phase {phase} on {day}", "ts": f"{day}T11:00:00Z"}
+
+
+def evaluations(result: dg.ExecuteInProcessResult) -> dict[tuple[str, str, str | None], dg.AssetCheckEvaluation]:
+    """The check results of a run by (asset, check, day); the day is None where one stands for the whole run."""
+    found = result.get_asset_check_evaluations()
+    return {(one.asset_key.to_user_string(), one.check_name, one.partition): one for one in found}
 
 
 class TinyLake:
@@ -84,8 +91,6 @@ class TinyLake:
         return job.execute_in_process(instance=instance, tags=tags, raise_on_error=False, run_config=QUIET)
 
     def summary(self, run_id: str) -> RunSummary:
-        import msgspec
-
         path = self.reports / "distillation" / run_id / "summary.json"
         return msgspec.json.decode(path.read_bytes(), type=RunSummary)
 
@@ -108,19 +113,3 @@ def tiny(tmp_path: Path) -> TinyLake:
 def instance() -> Iterator[dg.DagsterInstance]:
     with dg.DagsterInstance.ephemeral() as ephemeral:
         yield ephemeral
-
-
-@pytest.fixture
-def make_review() -> Callable[..., dict[str, Any]]:
-    return review
-
-
-@pytest.fixture
-def evaluations() -> Callable[[dg.ExecuteInProcessResult], dict[tuple[str, str, str | None], dg.AssetCheckEvaluation]]:
-    """Give the check results of a run by (asset, check, day); the day is None where it stands for the whole run."""
-
-    def collect(result: dg.ExecuteInProcessResult) -> dict[tuple[str, str, str | None], dg.AssetCheckEvaluation]:
-        found = result.get_asset_check_evaluations()
-        return {(one.asset_key.to_user_string(), one.check_name, one.partition): one for one in found}
-
-    return collect

@@ -137,11 +137,12 @@ class CollectStep:
         ordinal = self._ordinal
         self._ordinal = ordinal + 1
         provenance = evidence.provenance
+        # Also a late duplicate enters the window, so that the second try sees the windows of the first.
+        repeated = self._duplicates.repeats(provenance.sig_hash, ordinal)
         if ordinal == self._next_late:
             self._next_late = next(self._late, -1)
-            self.skipped["duplicate"] += 1
-            return None
-        if self._duplicates.repeats(provenance.sig_hash, ordinal):
+            repeated = True
+        if repeated:
             self.skipped["duplicate"] += 1
             return None
         first = self._prior.recorded_at(source_file, offset, provenance.sig_hash)

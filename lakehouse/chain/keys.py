@@ -42,7 +42,8 @@ class KeysWriter:
 
     def __enter__(self) -> Self:
         self._staged.__enter__()
-        self._writer = pq.ParquetWriter(_Sink(self._staged), SCHEMA, compression="zstd", compression_level=1)
+        self._sink = _Sink(self._staged)
+        self._writer = pq.ParquetWriter(self._sink, SCHEMA, compression="zstd", compression_level=1)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
@@ -51,8 +52,19 @@ class KeysWriter:
                 self._flush()
                 self._writer.close()
         except BaseException as failure:
-            self._staged.__exit__(type(failure), failure, None)
+            self._give_up(type(failure), failure, None)
             raise
+        if kind is None:
+            self._staged.__exit__(None, None, None)
+        else:
+            self._give_up(kind, error, tb)
+
+    def _give_up(
+        self, kind: type[BaseException], error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        """Remove the file; the Parquet writer wants to write its end once more and is not listened to."""
+        self._sink.deaf = True
+        self._writer.close()
         self._staged.__exit__(kind, error, tb)
 
     def add(self, *row: Any) -> None:
@@ -73,6 +85,7 @@ class _Sink:
     """What pyarrow needs of a file to write Parquet into a staged file."""
 
     closed = False
+    deaf = False
 
     def __init__(self, staged: Staged) -> None:
         self._staged = staged
@@ -81,7 +94,8 @@ class _Sink:
     def write(self, data: Any) -> int:
         """Write bytes or a pyarrow buffer."""
         block = bytes(data)
-        self._staged.write(block)
+        if not self.deaf:
+            self._staged.write(block)
         self._position += len(block)
         return len(block)
 
@@ -106,4 +120,3 @@ class _Sink:
     def seekable(self) -> bool:
         """Parquet is written front to back."""
         return False
-

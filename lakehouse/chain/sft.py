@@ -18,6 +18,7 @@ from lakehouse.quarantine import quarantined
 from lakehouse.records import EvidenceRecord, ScoredRun, SftSample
 from lakehouse.secrets import Finding, mask, scan
 from lakehouse.sft import Content, synthesize
+from lakehouse.stamps import cut_sample
 from lakehouse.timestamps import read
 
 STAGE = "export-sft"
@@ -87,7 +88,8 @@ class SampleStep:
                     sample.provenance.line_offset,
                     finding.reason_code,
                     f"the sample holds personal data or a secret ({finding.kind}); it is masked here",
-                    mask(line.decode()).encode(),
+                    # Without its stamps: a quarantine entry is the same on every run.
+                    mask(cut_sample(line).decode()).encode(),
                     sig_hash=sample.provenance.sig_hash,
                     masked=True,
                 )

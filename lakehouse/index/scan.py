@@ -13,11 +13,12 @@ import msgspec
 import orjson
 
 from lakehouse.streams.declared import reach
-from lakehouse.streams.spec import Stamp, Stream
+from lakehouse.streams.spec import Stream
 from lakehouse.timestamps import BadTimestamp, DayReader
 
 MAX_LINE = 16 << 20
 BLOCK = 1 << 20
+_STAMPS = frozenset({str, int, float})
 
 NOT_JSON, NOT_OBJECT, NOT_UTF8, TOO_LONG = "not_json", "not_object", "not_utf8", "too_long"
 NO_TIMESTAMP, BAD_TIMESTAMP = "no_timestamp", "bad_timestamp"
@@ -47,34 +48,34 @@ class Run(msgspec.Struct, gc=False):
     byte_end: int
 
 
-StampReader = Callable[[bytes], Stamp]
+StampReader = Callable[[bytes], Any]
 
 
 def stamp_reader(keys: tuple[str, ...]) -> StampReader:
     """Give a function from a line to the value of the first key that has one; a dotted key reaches into objects."""
     if any("." in key for key in keys):
 
-        def reach_stamp(line: bytes) -> Stamp:
+        def reach_stamp(line: bytes) -> Any:
             row = orjson.loads(line)
             if not isinstance(row, dict):
                 raise msgspec.ValidationError("Expected `object`")
             values = (reach(row, key) for key in keys)
-            return msgspec.convert(next((value for value in values if value is not None), None), Stamp)
+            return next((value for value in values if value is not None), None)
 
         return reach_stamp
     names = [f"key{number}" for number in range(len(keys))]
     shape = msgspec.defstruct(
         "Stamps",
-        [(name, Stamp, None) for name in names],
+        [(name, Any, None) for name in names],
         rename=dict(zip(names, keys, strict=True)),
         gc=False,
     )
     decode: Callable[[bytes], Any] = msgspec.json.Decoder(shape).decode
-    first, rest = names[0], names[1:]
+    rest = names[1:]
 
-    def read_stamp(line: bytes) -> Stamp:
+    def read_stamp(line: bytes) -> Any:
         row = decode(line)
-        stamp: Stamp = getattr(row, first)
+        stamp = row.key0
         if stamp is None:
             for name in rest:
                 stamp = getattr(row, name)
@@ -95,46 +96,49 @@ class Scanner:
     def scan(self, file: IO[bytes], start: int, end: int, first_line: int, limit: int | None = None) -> Iterator[Run]:
         """Give the runs between byte `start`, where line `first_line` begins, and the last newline before `end`.
 
-        With `limit`, stops at the first line end after that many bytes. Memory: one block and one line of at most
+        With `limit`, stops at the first block end after that many bytes. Memory: one block and one line of at most
         16 MiB; a longer line is passed over without being held.
         """
-        run: Run | None = None
-        for line, offset, length in _lines(file, start, end, limit):
-            if line is not None and not line.strip():
-                key: tuple[str | None, str | None] = (None, BLANK)
-            else:
-                key = self._place(line)
-            if run is not None and run.day == key[0] and run.reason == key[1]:
-                run.line_count += 1
-                run.byte_end = offset + length
-            else:
-                if run is not None:
-                    yield run
-                run = Run(key[0], key[1], first_line, 1, offset, offset + length)
-            first_line += 1
-        if run is not None:
-            yield run
+        place = self._place
+        current, since, first, offset = "", start, first_line, start
+        for lines, skipped in _blocks(file, start, end, limit):
+            for line in lines or (b"",):
+                found = TOO_LONG if skipped else place(line)
+                if found != current:
+                    if current:
+                        yield _run(current, first, first_line - first, since, offset)
+                    current, since, first = found, offset, first_line
+                offset += skipped or len(line) + 1
+                first_line += 1
+        if current:
+            yield _run(current, first, first_line - first, since, offset)
 
-    def _place(self, line: bytes | None) -> tuple[str | None, str | None]:
-        if line is None:
-            return None, TOO_LONG
+    def _place(self, line: bytes) -> str:
+        """Give a line's day, which begins with a digit, or the reason why it has none, which does not."""
         try:
             stamp = self._read_stamp(line)
             if stamp is None:
-                return (None, NO_TIMESTAMP) if _is_utf8(line) else (None, NOT_UTF8)
+                return NO_TIMESTAMP if _is_utf8(line) else NOT_UTF8
+            if type(stamp) not in _STAMPS:
+                return BAD_TIMESTAMP
             day = self._day(stamp)
         except BadTimestamp:
-            return None, BAD_TIMESTAMP
+            return BAD_TIMESTAMP
         except UnicodeDecodeError:
-            return None, NOT_UTF8
-        except msgspec.ValidationError as error:
-            return None, BAD_TIMESTAMP if "$." in str(error) or "object" not in str(error) else NOT_OBJECT
+            return NOT_UTF8
+        except msgspec.ValidationError:
+            return NOT_OBJECT
         except (msgspec.DecodeError, orjson.JSONDecodeError, RecursionError):
-            return None, NOT_JSON if _is_utf8(line) else NOT_UTF8
+            if not line.strip():
+                return BLANK
+            return NOT_JSON if _is_utf8(line) else NOT_UTF8
         # The decoder skips fields that it does not want without looking at their encoding.
-        if not line.isascii() and not _is_utf8(line):
-            return None, NOT_UTF8
-        return day, None
+        return day if line.isascii() or _is_utf8(line) else NOT_UTF8
+
+
+def _run(found: str, first_line: int, line_count: int, start: int, end: int) -> Run:
+    dated = found[0].isdigit()
+    return Run(found if dated else None, None if dated else found, first_line, line_count, start, end)
 
 
 def _is_utf8(line: bytes) -> bool:
@@ -145,12 +149,11 @@ def _is_utf8(line: bytes) -> bool:
     return True
 
 
-def _lines(file: IO[bytes], start: int, end: int, limit: int | None) -> Iterator[tuple[bytes | None, int, int]]:
-    """Give `(line without newline, offset, length with newline)`; the line is `None` where it is too long to hold."""
+def _blocks(file: IO[bytes], start: int, end: int, limit: int | None) -> Iterator[tuple[list[bytes], int]]:
+    """Give `(lines without newline, 0)`, or `([], length)` for a line that is too long to hold."""
     file.seek(start)
-    offset, carry, skipped = start, b"", 0
-    position = start
-    while position < end:
+    position, carry, skipped, given = start, b"", 0, 0
+    while position < end and (limit is None or given < limit):
         block = file.read(min(BLOCK, end - position))
         if not block:
             return
@@ -160,16 +163,18 @@ def _lines(file: IO[bytes], start: int, end: int, limit: int | None) -> Iterator
             skipped += len(head) + len(newline)
             if not newline:
                 continue
-            yield None, offset, skipped
-            offset += skipped
+            yield [], skipped
+            given += skipped
             skipped = 0
         lines = (carry + block).split(b"\n") if carry else block.split(b"\n")
         carry = lines.pop()
-        for line in lines:
-            length = len(line) + 1
-            yield (line if length <= MAX_LINE else None), offset, length
-            offset += length
-        if len(carry) > MAX_LINE:
+        if carry and len(carry) > MAX_LINE:
             skipped, carry = len(carry), b""
-        if limit is not None and offset - start >= limit:
-            return
+        if lines and len(lines[0]) >= MAX_LINE:
+            # Only the first line of a block can be that long: what was carried over began it.
+            too_long = len(lines.pop(0)) + 1
+            yield [], too_long
+            given += too_long
+        if lines:
+            yield lines, 0
+            given += sum(map(len, lines)) + len(lines)

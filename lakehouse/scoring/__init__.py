@@ -86,14 +86,15 @@ def signature(
     scorer_version: str = SCORER_VERSION,
 ) -> str:
     """Give the signature of a scored run: SHA-256 (hex) of the canonical JSON of what it says about which evidence."""
-    signed = {
-        "evidence_sig_hash": evidence_sig_hash,
-        "scorer_version": scorer_version,
-        "category": category,
-        "reasons": reasons,
-        "sub_scores": sub_scores,
-    }
-    return canonical_signature(signed)
+    return canonical_signature(
+        {
+            "evidence_sig_hash": evidence_sig_hash,
+            "scorer_version": scorer_version,
+            "category": category,
+            "reasons": reasons,
+            "sub_scores": sub_scores,
+        }
+    )
 
 
 def _overridden(judgement: Judgement, override: Override) -> Judgement:

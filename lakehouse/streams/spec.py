@@ -14,22 +14,21 @@ import msgspec
 
 from lakehouse.records import EvidenceRecord, HumanOverride, Number, Provenance, SourceClass
 
-Stamp = str | int | float | None
 TIMESTAMP_KEYS = ("ts", "timestamp", "created_at", "reviewed_at", "audited_at", "extracted_at")
 
 
 class Row(msgspec.Struct, kw_only=True, gc=False):
     """Fields that a row of any stream may carry. A stream's row type adds its own; a field without default is required.
 
-    `null` counts as absent. Fields that no row type names stay in the signature and are left out of the evidence.
+    `null` counts as absent. The timestamp keys take anything: a row is not refused for a key that its time is not under. Fields that no row type names stay in the signature and are left out of the evidence.
     """
 
-    ts: Stamp = None
-    timestamp: Stamp = None
-    created_at: Stamp = None
-    reviewed_at: Stamp = None
-    audited_at: Stamp = None
-    extracted_at: Stamp = None
+    ts: Any = None
+    timestamp: Any = None
+    created_at: Any = None
+    reviewed_at: Any = None
+    audited_at: Any = None
+    extracted_at: Any = None
     run_id: str | None = None
     model: str | None = None
     provider: str | None = None

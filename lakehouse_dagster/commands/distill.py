@@ -59,13 +59,12 @@ def distill(
         out.answer(days=[], up_to_date=True)
         out.close()
         return
-    with out.progress(f"Distilling {len(days)} days", None):
-        result = run_days(opened.root, reports.resolve(), days, include_partial=include_partial)
+    result = run_with_progress(out, opened.root, reports.resolve(), days, include_partial)
     show_run(out, Lake(opened.root), result, reports.resolve())
     out.answer(broken_streams=report.broken)
     out.close()
     if not result.success or report.broken:
-        raise typer.Exit(1)
+        raise typer.Exit(result.exit_code or 2)
 
 
 def _days(lake: Lake, day: str | None, first: str | None, last: str | None) -> list[str]:
@@ -87,6 +86,22 @@ def _days(lake: Lake, day: str | None, first: str | None, last: str | None) -> l
             mend="choose other days, or set first_day in lakehouse.toml",
         )
     return [one for one in wanted if one in known] if day is None else wanted
+
+
+def run_with_progress(
+    out: Out, root: Path, reports: Path, days: list[str], include_partial: bool | None = None
+) -> RunResult:
+    """Run the chain over days, showing its steps as they are done."""
+    what = days[0] if len(days) == 1 else f"{len(days)} days"
+    with out.progress(f"Distilling {what}", None) as bar:
+
+        def listen(step: str, state: str) -> None:
+            if state == "started":
+                bar.describe(f"Distilling {what}: {step}")
+            elif state == "done":
+                bar.step()
+
+        return run_days(root, reports, days, include_partial=include_partial, listen=listen)
 
 
 def show_run(out: Out, lake: Lake, result: RunResult, reports: Path) -> None:
@@ -120,11 +135,17 @@ def show_run(out: Out, lake: Lake, result: RunResult, reports: Path) -> None:
         )
         for day, why in summary.held_days.items():
             out.say(f"[red]held back[/red] {day}: {why}")
+        for check in result.failed_checks:
+            out.say(
+                f"[red]red[/red] {check.asset}/{check.check}{f' of {check.day}' if check.day else ''}: {check.summary}"
+            )
+        for day, share in result.crowded.items():
+            out.say(f"[red]{share:.0%} of {day} was quarantined[/red]: see {lake.quarantine(day, 'collect').parent}")
         if summary.error:
             out.say(f"[red]stopped:[/red] {summary.error}")
         out.say(f"Run {summary.run_id}, hash {summary.run_hash[:16]}…")
         out.say(f"Summary: {reports / 'distillation' / result.run_id / 'summary.json'}")
-    out.answer(run_id=result.run_id, success=result.success, days=rows, summary=summary)
+    out.answer(run_id=result.run_id, success=result.success, errors=result.errors, days=rows, summary=summary)
 
 
 def _dry(out: Out, lake: Lake, day: str | None, first: str | None, last: str | None) -> None:
@@ -136,6 +157,6 @@ def _dry(out: Out, lake: Lake, day: str | None, first: str | None, last: str | N
             for one in days:
                 totals.update(count_dry(unharmed, one))
                 bar.step()
-    out.table(f"What {len(days)} days would give (nothing was written)", ["what", "count"], sorted(totals.items()))
+    out.table(f"What {days[0] if len(days) == 1 else f'{len(days)} days'} would give (nothing was written)", ["what", "count"], sorted(totals.items()))
     out.answer(days=days, counts=dict(sorted(totals.items())), dry_run=True)
     out.close()

@@ -12,9 +12,8 @@ from lakehouse.lake import Lake
 from lakehouse.sample import make_sample, read_traps
 from lakehouse.sample.verify import unmet
 from lakehouse.settings import set_first_day
-from lakehouse_dagster.commands.distill import show_run
+from lakehouse_dagster.commands.distill import run_with_progress, show_run
 from lakehouse_dagster.commands.shell import DEFAULT_LAKE, DEFAULT_REPORTS, JsonOption, Out, ReportsOption, today
-from lakehouse_dagster.running import run_days
 
 FolderArgument = Annotated[Path, typer.Argument(envvar="LAKEHOUSE_ROOT", help="The lake's folder.")]
 
@@ -83,8 +82,7 @@ def demo(
     first = lake.settings.first_day or ""
     indexed = {day for name in lake.streams for day in index.load(lake, name).lines_by_day()}
     chain_days = sorted(day for day in indexed if first <= day <= today())
-    with out.progress("Running the chain", None):
-        result = run_days(root, reports.resolve(), chain_days)
+    result = run_with_progress(out, root, reports.resolve(), chain_days)
     show_run(out, lake, result, reports.resolve())
     missed = unmet(lake, traps)
     checked = sum(trap.needs == "chain" for trap in traps)
@@ -108,7 +106,7 @@ def demo(
     if missed:
         raise GateFailed(f"{len(missed)} traps did not come out as expected", where=str(root / "TRAPS.md"))
     if not result.success:
-        raise typer.Exit(1)
+        raise typer.Exit(result.exit_code)
 
 
 def _check_day(day: str) -> str:

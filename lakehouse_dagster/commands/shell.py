@@ -30,12 +30,13 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object 
 DEFAULT_LAKE = Path("data")
 DEFAULT_REPORTS = Path("reports")
 
-_EPOCH_DAY = "%Y-%m-%d"
+WIDTH = 160
+SHORT = 24
 
 
 def today() -> str:
     """Give today's day in UTC: the command line is where the clock is read."""
-    return datetime.now(UTC).strftime(_EPOCH_DAY)
+    return datetime.now(UTC).strftime("%Y-%m-%d")
 
 
 def open_lake(root: Path) -> Lake:
@@ -56,6 +57,9 @@ class Out:
     def __init__(self, as_json: bool) -> None:
         self._json = as_json
         self._console = Console(stderr=as_json, highlight=False)
+        if not self._console.is_terminal:
+            # A pipe has no width: lines are for whoever reads them later.
+            self._console = Console(stderr=as_json, highlight=False, width=WIDTH)
         self._answer: dict[str, Any] = {}
 
     def say(self, text: str) -> None:
@@ -68,12 +72,15 @@ class Out:
         if self._json:
             return
         held = [list(row) for row in rows]
+        if not held:
+            return
         table = Table(
             title=title, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False
         )
         for place, column in enumerate(columns):
             numeric = bool(held) and all(isinstance(row[place], int | float) for row in held)
-            table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+            short = numeric or all(len(str(row[place])) <= SHORT for row in held)
+            table.add_column(column, justify="right" if numeric else "left", overflow="fold", no_wrap=short)
         for row in held:
             table.add_row(*(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row))
         self._console.print(table)

@@ -21,7 +21,14 @@ DAY = "2026-05-01"
 
 
 def run(n: int = 0, day: str = DAY, **more: Any) -> dict[str, Any]:
-    return {"run_id": f"r{n}", "prompt": "p", "response": f"answer {n}", "passed": True, "ts": f"{day}T10:00:00Z", **more}
+    return {
+        "run_id": f"r{n}",
+        "prompt": "p",
+        "response": f"answer {n}",
+        "passed": True,
+        "ts": f"{day}T10:00:00Z",
+        **more,
+    }
 
 
 def test_rows_keep_their_order_and_their_lines(lab: Any) -> None:

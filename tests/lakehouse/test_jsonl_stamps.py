@@ -20,7 +20,9 @@ from lakehouse.stamps import cut_evidence, cut_sample, cut_scored
 STAMP = "2026-05-01T10:00:00.000Z"
 # Content that looks like stamps: the same keys, the same values, and text that quotes whole members.
 KEYS = st.sampled_from(["recorded_at", "created_at", "scored_at", "provenance", "a", 'x","recorded_at":"', ""])
-LEAVES = st.sampled_from([STAMP, "", f'","recorded_at":"{STAMP}', f',"created_at":"{STAMP}"', "\\", '"', "é😀", 1, None])
+LEAVES = st.sampled_from(
+    [STAMP, "", f'","recorded_at":"{STAMP}', f',"created_at":"{STAMP}"', "\\", '"', "é😀", 1, None]
+)
 JSON = st.recursive(
     LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4), max_leaves=12
 )
@@ -151,9 +153,7 @@ def test_a_reference_describes_the_file_that_was_written(
             out.add(encode(Line(number, "x" * size)))
     data = path.read_bytes()
     digest = sha256(data).hexdigest()
-    assert out.ref("a") == FileRef(
-        path="a", rows=len(sizes), bytes=len(data), sha256=digest, content_sha256=digest
-    )
+    assert out.ref("a") == FileRef(path="a", rows=len(sizes), bytes=len(data), sha256=digest, content_sha256=digest)
     assert data.count(b"\n") == len(sizes)
     assert [line.n for line in JsonlReader(Line).records(path)] == list(range(len(sizes)))
 

@@ -19,7 +19,9 @@ def run(n: int, day: str = DAY) -> dict[str, Any]:
 
 
 def said(sig_hash: str, category: Any, at: str = "2026-05-03T10:00:00Z", **more: Any) -> OverrideRow:
-    return OverrideRow(**{"sig_hash": sig_hash, "category": category, "by": "ann", "reason": "looked", "at": at, **more})
+    return OverrideRow(
+        **{"sig_hash": sig_hash, "category": category, "by": "ann", "reason": "looked", "at": at, **more}
+    )
 
 
 def signature(lab: Any, run_id: str) -> str:

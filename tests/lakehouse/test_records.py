@@ -49,11 +49,7 @@ def emptiest(kind: type[records.Record], *, absent: bool = False) -> Any:
     """Make a record of empty values; with `absent`, its optional fields are left at `None`."""
     hints = get_type_hints(kind)
     return kind(
-        **{
-            name: empty(hints[name])
-            for name in kind.__struct_fields__
-            if not (absent and optional(hints[name]))
-        }
+        **{name: empty(hints[name]) for name in kind.__struct_fields__ if not (absent and optional(hints[name]))}
     )
 
 
@@ -133,7 +129,7 @@ def test_an_unknown_version_is_refused_naming_file_and_line(
 def test_a_file_of_one_record_with_an_unknown_version_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "summary.json"
     path.write_text(json.dumps({**json.loads(encode(emptiest(records.RunSummary))), "schema_version": 2}))
-    with pytest.raises(RecordError, match="summary.json"):
+    with pytest.raises(RecordError, match=r"summary\.json"):
         read_json(path, records.RunSummary)
 
 

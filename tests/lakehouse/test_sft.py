@@ -185,7 +185,9 @@ def test_a_conversation_ends_on_its_answer(messages: Any, response: str | None, 
     assert conversation(evidence("agent_runs", **row)) == expected
 
 
-@pytest.mark.parametrize("row", [{"prompt": "p", "response": ""}, {"prompt": "p", "response": " \n"}, {"response": "r"}])
+@pytest.mark.parametrize(
+    "row", [{"prompt": "p", "response": ""}, {"prompt": "p", "response": " \n"}, {"response": "r"}]
+)
 def test_a_run_with_nothing_to_ask_or_to_answer_makes_no_sample(row: dict[str, Any]) -> None:
     assert sample("agent_runs", passed=True, **row) is None
 

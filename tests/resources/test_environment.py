@@ -1,0 +1,42 @@
+"""The environment: every variable is listed, and read in one way."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from resources.environment import VARIABLES, Variable, shown, value
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("lakehouse", "resources", "assets", "lakehouse_dagster")
+
+
+def test_every_variable_in_the_code_is_listed() -> None:
+    listed = {variable.name for variable in VARIABLES}
+    found = {
+        name
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*.py")
+        for name in re.findall(r"\b(?:LAKEHOUSE_[A-Z_]+|DAGSTER_HOME)\b", path.read_text())
+    }
+    assert found == listed
+
+
+@pytest.mark.parametrize(
+    ("environ", "read"), [({}, "./data"), ({"LAKEHOUSE_ROOT": " "}, "./data"), ({"LAKEHOUSE_ROOT": "/lake"}, "/lake")]
+)
+def test_a_variable_that_is_unset_or_empty_has_its_default(environ: dict[str, str], read: str) -> None:
+    assert value("LAKEHOUSE_ROOT", environ) == read
+
+
+@pytest.mark.parametrize(
+    ("variable", "environ", "text"),
+    [
+        (Variable("A", "x", "m"), {}, "x (default)"),
+        (Variable("A", "", "m"), {}, "(not set)"),
+        (Variable("A", "x", "m"), {"A": "y"}, "y"),
+        (Variable("A", "", "m", secret=True), {"A": "token"}, "***"),
+    ],
+)
+def test_what_people_see_of_a_variable(variable: Variable, environ: dict[str, str], text: str) -> None:
+    assert shown(variable, environ) == text
