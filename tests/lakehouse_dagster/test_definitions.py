@@ -12,12 +12,13 @@ from lakehouse.errors import UsageError
 from tests.conftest import TinyLake
 
 ROOT = Path(__file__).parents[2]
-HEAVY = ("pandas", "great_expectations", "lancedb", "torch", "dagster_webserver", "pyarrow.dataset")
+HEAVY = ("great_expectations", "lancedb", "sentence_transformers", "torch", "dagster_webserver")
 
 
 def python(*arguments: str, root: Path, home: Path, **more: str) -> subprocess.CompletedProcess[str]:
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("LAKEHOUSE_", "PYTEST_"))}
-    environ |= {"LAKEHOUSE_ROOT": str(root), "DAGSTER_HOME": str(home), "DAGSTER_DISABLE_TELEMETRY": "yes", **more}
+    environ |= {"LAKEHOUSE_ROOT": str(root), "DAGSTER_HOME": str(home), "DAGSTER_DISABLE_TELEMETRY": "yes"}
+    environ |= {"PYTHONPATH": str(ROOT), **more}
     return subprocess.run(
         [sys.executable, *arguments], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=120, check=False
     )
@@ -29,12 +30,10 @@ def test_dagster_finds_the_definitions_valid(tiny: TinyLake, tmp_path: Path) -> 
         "-m", "dagster", "definitions", "validate", "--workspace", "workspace.yaml", root=tiny.root, home=tmp_path
     )
     assert answer.returncode == 0, answer.stderr
-    assert "lakehouse_dagster" in answer.stderr + answer.stdout
-    assert "lakehouse_dagster/" not in warnings_of(answer.stderr)
-
-
-def warnings_of(text: str) -> str:
-    return "\n".join(line for line in text.splitlines() if "Warning" in line)
+    assert "All code locations passed validation" in answer.stderr + answer.stdout
+    # Dagster says of its own command that another one is to come; anything else would be of our making.
+    warned = [line for line in answer.stderr.splitlines() if "Warning" in line]
+    assert [line for line in warned if "definitions_validate_command" not in line] == []
 
 
 @pytest.mark.slow
