@@ -152,9 +152,10 @@ def _evaluation(gate: DailyGate, day: str, found: Verdict) -> dg.AssetCheckEvalu
 
 
 def _metadata(verdicts: dict[str, Verdict]) -> dict[str, Any]:
+    # Red days first: a table shows its first rows only.
     days = [
         {"day": day, "rows_checked": one.rows_checked, "passed": one.passed, "summary": one.summary}
-        for day, one in verdicts.items()
+        for day, one in sorted(verdicts.items(), key=lambda item: item[1].passed)
     ]
     offenders = [{"day": day, **offender} for day, one in verdicts.items() for offender in one.offenders]
     return {

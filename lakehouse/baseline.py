@@ -57,7 +57,7 @@ def read_baselines(path: Path) -> list[dict[str, Any]]:
         try:
             msgspec.json.decode(line, type=AuditBaseline)
             entries.append(orjson.loads(line))
-        except (msgspec.DecodeError, orjson.JSONDecodeError) as error:
+        except (msgspec.DecodeError, orjson.JSONDecodeError, UnicodeDecodeError) as error:
             raise RecordError(
                 f"this line is no baseline ({error})", where=f"{path}:{number}", mend="correct or delete that line"
             ) from None

@@ -21,8 +21,11 @@ import orjson
 from lakehouse.errors import LakehouseError
 
 MAX_SAFE = 2**53 - 1
+MAX_DEPTH = 200
+"""How deep a row may be nested: well below what any of our encoders takes, so that no later step meets its limit."""
 _SORTED = orjson.OPT_SORT_KEYS
 _AS_IT_IS = frozenset({str, int, bool, type(None)})
+_CONTAINERS = frozenset({dict, list})
 
 
 class NotJson(LakehouseError):
@@ -47,10 +50,10 @@ def read(line: bytes) -> tuple[Any, bytes]:
         value = orjson.loads(line)
     except orjson.JSONDecodeError as error:
         raise NotJson(str(error)) from None
+    if line.count(b"{") + line.count(b"[") > MAX_DEPTH and _deeper_than(value, MAX_DEPTH):
+        raise NotJson(f"it is nested deeper than {MAX_DEPTH} levels")
     try:
         plain = _plain(value)
-    except RecursionError:
-        raise NotJson("it is nested too deeply") from None
     except _Slow:
         # A float this large may be an integer that orjson could not hold, so the number is read again as it stands.
         value = parse_slowly(line)[0]
@@ -80,7 +83,11 @@ def parse_slowly(line: bytes) -> tuple[Any, list[str]]:
 
 def written_plainly(line: bytes, value: Any) -> bool:
     """Say whether `line` is just what a compact encoder writes for `value`: then no key of it stands twice."""
-    return orjson.dumps(value) == line
+    try:
+        return orjson.dumps(value) == line
+    except orjson.JSONEncodeError:
+        # An integer beyond 64 bits: whoever asks looks more closely then.
+        return False
 
 
 def duplicate_keys(line: bytes, canonical_line: bytes) -> list[str]:
@@ -145,6 +152,17 @@ def content_id(prefix: str, value: Any) -> str:
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON number")
+
+
+def _deeper_than(value: Any, levels: int) -> bool:
+    """Say whether containers stand in each other more than `levels` deep, without recursion."""
+    layer = [value] if type(value) in _CONTAINERS else []
+    for _ in range(levels):
+        inner = (held.values() if type(held) is dict else held for held in layer)
+        layer = [item for items in inner for item in items if type(item) in _CONTAINERS]
+        if not layer:
+            return False
+    return True
 
 
 def _plain(value: Any) -> Any:

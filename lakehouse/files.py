@@ -6,6 +6,7 @@ Here: atomic replacement, locked appends, file locks, hashing a file. Not here: 
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import itertools
 import os
@@ -86,18 +87,18 @@ def append(path: Path, lines: Iterable[bytes]) -> int:
     A torn last line that a killed writer left is ended first, so that it spoils no other record. Returns the number
     of lines written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     count = 0
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("ab+", buffering=0) as log:
             fcntl.flock(log, fcntl.LOCK_EX)
             size = log.seek(0, os.SEEK_END)
             if size:
                 log.seek(size - 1)
                 if log.read(1) != b"\n":
-                    log.write(b"\n")
+                    size += _append_whole(log, b"\n", size)
             for line in lines:
-                log.write(line + b"\n")
+                size += _append_whole(log, line + b"\n", size)
                 count += 1
             os.fsync(log.fileno())
     except OSError as error:
@@ -105,11 +106,24 @@ def append(path: Path, lines: Iterable[bytes]) -> int:
     return count
 
 
+def _append_whole(log: IO[bytes], data: bytes, size: int) -> int:
+    """Write all of a record or nothing: a full disk may take a part of it, which is taken back."""
+    written = log.write(data) or 0
+    if written < len(data):
+        log.truncate(size)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    return written
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold the lock of an output: a second writer waits here, and a killed one gives it back by dying."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab") as lock:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = path.open("ab")
+    except OSError as error:
+        raise _disk(error, path) from error
+    with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

@@ -14,21 +14,7 @@ from lakehouse.errors import UsageError
 from lakehouse.settings import Settings, read_settings
 from lakehouse.streams import Stream, load_streams
 
-_DAY = re.compile(r"\d{4}-\d\d-\d\d")
-OWN_LOGS = frozenset(
-    {
-        "human_overrides",
-        "audit_baselines",
-        "replay_runs",
-        "sessions",
-        "playbooks",
-        "fresh_workers",
-        "holdout",
-        "pathways",
-        "erasures",
-    }
-)
-"""Files in `_kb/` that the project itself reads or appends to; they are no streams."""
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 @dataclass(frozen=True)

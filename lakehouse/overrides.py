@@ -7,7 +7,7 @@ override does to a verdict (`scoring/`) and the queue of what needs one (`triage
 from __future__ import annotations
 
 import mmap
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -83,35 +83,40 @@ def _quarantine(lake: Lake, refused: list[QuarantinedRow]) -> None:
 
 
 class _Placed(msgspec.Struct):
-    """Which days hold the row of an override; an empty list says that it was looked for and not found."""
+    """On which days each override's row was found, and what the days were made of when they were searched."""
 
     days: dict[str, list[str]]
+    searched: dict[str, str]
 
 
-def days_of(lake: Lake, overrides: Mapping[str, OverrideRow]) -> dict[str, list[str]]:
-    """Give the days of each overridden row. A signature is searched in the evidence once; the answer is kept.
+def days_of(lake: Lake, overrides: Mapping[str, OverrideRow], made: Mapping[str, str]) -> dict[str, list[str]]:
+    """Give the days of each overridden row. `made` names the evidence of every day (its fingerprint).
 
-    One that is found nowhere needs no second search: when its row arrives, its day is scored with the override.
+    A new signature is searched in all evidence, one that was found nowhere only in what was made since.
     """
     path = lake.root / "index" / "overrides.json"
     with locked(lake.lock("overrides")):
-        placed = read_json(path, _Placed) or _Placed({})
-        unknown = [sig_hash for sig_hash in overrides if sig_hash not in placed.days]
-        if unknown:
-            found = _search(lake, unknown)
-            placed.days.update({sig_hash: found.get(sig_hash, []) for sig_hash in unknown})
-            placed.days = dict(sorted(placed.days.items()))
+        placed = read_json(path, _Placed) or _Placed({}, {})
+        changed = [day for day, fingerprint in made.items() if placed.searched.get(day) != fingerprint]
+        new = [sig_hash for sig_hash in overrides if sig_hash not in placed.days]
+        found = _search(lake, new, made)
+        missing = [sig_hash for sig_hash, days in placed.days.items() if not days and sig_hash in overrides]
+        found.update(_search(lake, missing, changed))
+        placed.days.update({sig_hash: found.get(sig_hash, []) for sig_hash in (*new, *missing)})
+        placed.days = dict(sorted(placed.days.items()))
+        placed.searched = dict(made)
+        if overrides or path.exists():
             write_json(path, placed)
     return placed.days
 
 
-def _search(lake: Lake, signatures: list[str]) -> dict[str, list[str]]:
+def _search(lake: Lake, signatures: list[str], days: Iterable[str]) -> dict[str, list[str]]:
     needles = {sig_hash: f'"sig_hash":"{sig_hash}"'.encode() for sig_hash in signatures}
     found: dict[str, list[str]] = {}
-    for path in sorted((lake.root / "evidence").glob("*/*/*/*.jsonl")):
+    files = ((day, path) for day in days for path in sorted(lake.evidence(day).glob("*.jsonl"))) if needles else ()
+    for day, path in files:
         if path.stat().st_size == 0:
             continue
-        day = "-".join(path.parts[-4:-1])
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             for sig_hash, needle in needles.items():
                 if data.find(needle) >= 0 and day not in found.setdefault(sig_hash, []):

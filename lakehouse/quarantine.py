@@ -7,6 +7,7 @@ Here: making such an entry. Not here: who refuses a row (the index, `collect.py`
 from __future__ import annotations
 
 import base64
+import codecs
 
 from lakehouse.records import QuarantinedRow
 
@@ -27,15 +28,9 @@ def quarantined(
     masked: bool = False,
 ) -> QuarantinedRow:
     """Describe a refused row; `raw` is cut at 64 KiB and kept as base64 where it is not UTF-8."""
-    cut = raw[:RAW_LIMIT]
-    if len(raw) > RAW_LIMIT:
-        # A cut inside a character would make good text look broken.
-        while cut and cut[-1] & 0xC0 == 0x80:
-            cut = cut[:-1]
-        if cut and cut[-1] >= 0xC0:
-            cut = cut[:-1]
     try:
-        text: str | None = cut.decode()
+        # Not the end: a character that the cut splits is left out, instead of making good text look broken.
+        text: str | None = codecs.getincrementaldecoder("utf-8")().decode(raw[:RAW_LIMIT], len(raw) <= RAW_LIMIT)
         encoded = None
     except UnicodeDecodeError:
         text, encoded = None, base64.b64encode(raw[:RAW_LIMIT]).decode()

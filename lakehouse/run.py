@@ -6,6 +6,7 @@ and where clock, id and commit come from: they are passed in.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from lakehouse.timestamps import written
 
 STAGES = ("collect", "score", "export-sft")
 NO_COMMIT = "0" * 40
+_RUN_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Run:
     reports: Path
 
     def __post_init__(self) -> None:
-        if not self.run_id or not all(letter.isalnum() or letter in "-_." for letter in self.run_id):
+        if not _RUN_ID.fullmatch(self.run_id):
             raise UsageError(f"{self.run_id!r} is no run id", mend="use letters, digits, - _ and .")
 
     def now(self) -> str:

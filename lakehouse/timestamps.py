@@ -11,10 +11,10 @@ from datetime import UTC, date, datetime, timedelta
 
 import msgspec
 
-_UTC_STAMP = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d+)?[Zz]")
+_UTC_STAMP = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d+)?[Zz]", re.ASCII)
 _HAS_OFFSET = re.compile(r".*(?:[Zz]|[+-]\d\d(?::?\d\d){0,2})", re.DOTALL)
 # Ten digits at least: `20260501` in quotes is a date badly written, not a moment of the year 1970.
-_NUMBER = re.compile(r"\d{10,}(?:\.\d+)?")
+_NUMBER = re.compile(r"\d{10,}(?:\.\d+)?|\d(?:\.\d+)?[eE]\+?\d+", re.ASCII)
 # An epoch is taken by its magnitude: 1e11 seconds is the year 5138, 1e11 milliseconds is 1973.
 _EPOCH_UNITS = ((1e11, 1), (1e14, 1_000), (1e17, 1_000_000), (1e20, 1_000_000_000))
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -57,9 +57,10 @@ def read(stamp: str | int | float) -> Moment:
         raise BadTimestamp("a boolean is no time")
     number = float(stamp)
     for limit, per_second in _EPOCH_UNITS:
-        if 0 <= number < limit:
+        # Below 1e9 seconds (2001) a number is a counter or a duration, not a moment of an agent's life.
+        if 1e9 <= number < limit:
             return _moment(_EPOCH + timedelta(seconds=number / per_second), False)
-    raise BadTimestamp(f"{str(stamp)[:64]} is no epoch in seconds, milli-, micro- or nanoseconds since 1970")
+    raise BadTimestamp(f"{str(stamp)[:64]} is no epoch in seconds, milli-, micro- or nanoseconds after 2001")
 
 
 def _moment(moment: datetime, assumed_utc: bool) -> Moment:
@@ -95,7 +96,7 @@ class DayReader:
 
 def lacks_offset(stamp: str | int | float) -> bool:
     """Say whether a stamp is a time without offset, which is taken as UTC and must be marked."""
-    return isinstance(stamp, str) and not _HAS_OFFSET.fullmatch(stamp) and not _NUMBER.fullmatch(stamp)
+    return isinstance(stamp, str) and not _HAS_OFFSET.fullmatch(stamp.strip()) and not _NUMBER.fullmatch(stamp)
 
 
 def written(moment: datetime) -> str:

@@ -37,8 +37,8 @@ def build_definitions(
     """Build the definitions for the lake at `root`.
 
     `production` switches schedule and sensor on. `first_day` is the first partition where it is not the lake's own
-    first day; `clock` says which day is today, for the partitions and for the sensor; `daily` are the steps of the
-    chain; `logger` takes the place of the console's. Raises `UsageError` where the lake's settings are wrong.
+    first day; `clock` is what the sensor goes by; `daily` are the steps of the chain; `logger` takes the place of the
+    console's. Raises `UsageError` where the lake's settings are wrong.
     """
     resource = LakeResource(root=str(root.absolute()), reports=str(reports.absolute()), commit=commit)
     lake = resource.open()

@@ -23,7 +23,7 @@ ATTEMPTS = 3
 
 def bytes_key(lake: Lake, staleness: Staleness, days: Sequence[str]) -> str:
     """Name what a run over these days would read: days, rows, overrides, settings, code. Other bytes, another key."""
-    rows = [collect_fingerprint(day, staleness.indexes) for day in days]
+    rows = [collect_fingerprint(lake, day, staleness.indexes) for day in days]
     log = log_path(lake)
     people = sha256(log.read_bytes()).hexdigest() if log.exists() else ""
     templates = {name: stream.template for name, stream in lake.streams.items()}

@@ -28,13 +28,17 @@ from resources.environment import value
 from resources.lake import LakeResource, given_commit, utc_now
 
 GATE_FAILED = 1
+INTERRUPTED = "the run was interrupted"
 Listen = Callable[[str, str], None]
 """Hears of a step: its name (`evidence`, `evidence_receipt_balances`, …) and `started`, `done` or `failed`."""
 
 
 @dataclass(frozen=True)
 class FailedCheck:
-    """A check that is not green; `day` is `None` where it looked at all days, or has none."""
+    """A check that is not green; `day` is `None` where it looked at all days, or has none.
+
+    `blocks` says that it stops the run, or holds its day back from publishing.
+    """
 
     asset: str
     check: str
@@ -77,7 +81,8 @@ def run_days(
 
     Many days are one run over the range around them; days in its gaps are left as they are. `include_partial` exports
     partially accepted runs too, or not; `None` leaves it to lakehouse.toml. Without `instance`, the one of `DAGSTER_HOME`
-    is used, or one that is forgotten afterwards. Raises `UsageError` for days that the lake does not have.
+    is used, or one that is forgotten afterwards. Raises `UsageError` for days that the lake does not have, and
+    `KeyboardInterrupt` where the run is interrupted.
     """
     lake = LakeResource(root=str(root.absolute()), reports=str(reports.absolute()), commit=given_commit())
     wanted = _checked(lake.open(), days, clock)
@@ -86,9 +91,9 @@ def run_days(
     )
     job = definitions.resolve_job_def(NIGHTLY if len(wanted) == 1 else BACKFILL)
     run = lake.run(str(uuid.uuid4()))
-    stopped: str | None = "the run was interrupted"
-    try:
-        with _storage(instance) as storage:
+    with _storage(instance) as storage:
+        stopped: str | None = INTERRUPTED
+        try:
             result = job.execute_in_process(
                 run_id=run.run_id,
                 instance=storage,
@@ -96,12 +101,14 @@ def run_days(
                 run_config=_run_config(include_partial),
                 raise_on_error=False,
             )
-        errors, exit_code = _errors(result)
-        stopped = None if result.success else "; ".join(errors) or "the run failed"
-    finally:
-        # Whatever stopped it, also an interrupt: the run has a summary that says so.
-        if stopped is not None:
-            write_stopped(lake.open(), run, wanted, stopped)
+            if _was_interrupted(result):
+                raise KeyboardInterrupt
+            errors, exit_code = _errors(result)
+            stopped = None if result.success else "; ".join(errors) or "the run failed"
+        finally:
+            # Whatever stopped it, also an interrupt: the run has a summary that says so.
+            if stopped is not None:
+                write_stopped(lake.open(), run, wanted, stopped)
     summary = read_json(run.folder / "summary.json", RunSummary)
     red = bool(summary and summary.failed_gates)
     return RunResult(
@@ -149,6 +156,13 @@ def _run_config(include_partial: bool | None) -> dict[str, Any]:
     if include_partial is not None:
         config["ops"] = {"sft_export": {"config": {"include_partial": include_partial}}}
     return config
+
+
+def _was_interrupted(result: dg.ExecuteInProcessResult) -> bool:
+    """Say whether somebody stopped the run: Dagster takes an interrupt for the failure of the step that it met."""
+    failures = [event.step_failure_data.error for event in result.all_events if event.is_step_failure]
+    names = {"KeyboardInterrupt", "DagsterExecutionInterruptedError"}
+    return any(error is not None and error.cls_name in names for error in failures)
 
 
 def _errors(result: dg.ExecuteInProcessResult) -> tuple[list[str], int]:

@@ -86,7 +86,7 @@ def _first(row: dict[str, Any], keys: tuple[str, ...]) -> Any:
 def _refusal(error: msgspec.ValidationError, sig_hash: str) -> Refused:
     """Read field and reason out of msgspec's message: `Expected …, got … - at `$.field`` or `… required field `x``."""
     reason, _, place = str(error).partition(" - at `$")
-    if "missing required field" in reason:
+    if reason.startswith("Object missing required field"):
         nested = place.rstrip("`").lstrip(".")
         name = reason.split("`")[1]
         return Refused("missing_field", f"{nested}.{name}" if nested else name, reason, sig_hash)

@@ -21,6 +21,7 @@ from lakehouse.chain.manifests import (
     read_manifest,
     score_fingerprint,
     sft_fingerprint,
+    waits_for_mending,
     write_manifest,
 )
 from lakehouse.chain.task import StreamDay, StreamResult
@@ -42,7 +43,10 @@ _BATCH = 32
 
 
 def collect(lake: Lake, days: Sequence[str], now: str, done: Done = lambda task: None) -> list[DayManifest]:
-    """Make the evidence of days from their rows. The line index says which those are and must be up to date."""
+    """Make the evidence of days from their rows. The line index says which those are and must be up to date.
+
+    A day that has rows of a rewritten stream is left as it was made before, if it was, until the stream is mended.
+    """
     indexes = {name: load(lake, name) for name in lake.streams}
 
     def finish(day: str, tasks: list[StreamDay], results: list[StreamResult]) -> DayManifest:
@@ -51,7 +55,10 @@ def collect(lake: Lake, days: Sequence[str], now: str, done: Done = lambda task:
     def plan(day: str) -> list[StreamDay]:
         return _tasks(lake, day, indexes, now)
 
-    return _each_batch(lake, days, plan, stages.collect, finish, done)
+    def leave(day: str) -> DayManifest | None:
+        return read_manifest(lake, collecting.STAGE, day) if waits_for_mending(day, indexes) else None
+
+    return _each_batch(lake, days, plan, stages.collect, finish, done, leave)
 
 
 def score_days(lake: Lake, days: Sequence[str], now: str, done: Done = lambda task: None) -> list[DayManifest]:
@@ -61,7 +68,7 @@ def score_days(lake: Lake, days: Sequence[str], now: str, done: Done = lambda ta
 
     def plan(day: str) -> list[StreamDay]:
         _needed(lake, collecting.STAGE, day)
-        return _with_evidence(_tasks(lake, day, indexes, now, overrides))
+        return _with_evidence(_tasks(lake, day, indexes, now, overrides, broken=True))
 
     def finish(day: str, _: list[StreamDay], results: list[StreamResult]) -> DayManifest:
         evidence = _needed(lake, collecting.STAGE, day)
@@ -76,7 +83,7 @@ def make_samples(lake: Lake, days: Sequence[str], now: str, done: Done = lambda 
 
     def plan(day: str) -> list[StreamDay]:
         _needed(lake, score.STAGE, day)
-        return _with_evidence(_tasks(lake, day, indexes, now))
+        return _with_evidence(_tasks(lake, day, indexes, now, broken=True))
 
     def finish(day: str, tasks: list[StreamDay], results: list[StreamResult]) -> DayManifest:
         return _sampled(lake, day, tasks, results)
@@ -92,12 +99,17 @@ def distill(lake: Lake, days: Sequence[str], now: str, done: Done = lambda task:
     def plan(day: str) -> list[StreamDay]:
         return _tasks(lake, day, indexes, now, overrides)
 
+    def leave(day: str) -> list[DayManifest] | None:
+        made = [read_manifest(lake, stage, day) for stage in VERSIONS] if waits_for_mending(day, indexes) else [None]
+        whole = [manifest for manifest in made if manifest is not None]
+        return whole if len(whole) == len(VERSIONS) else None
+
     def finish(day: str, tasks: list[StreamDay], results: list[list[StreamResult]]) -> list[DayManifest]:
         evidence = _collected(lake, day, indexes, tasks, [three[0] for three in results])
         scored = _scored(lake, evidence, [three[1] for three in results], overrides)
         return [evidence, scored, _sampled(lake, day, tasks, [three[2] for three in results])]
 
-    manifests = _each_batch(lake, days, plan, fused.distill, finish, done)
+    manifests = _each_batch(lake, days, plan, fused.distill, finish, done, leave)
     return [manifest for three in manifests for manifest in three]
 
 
@@ -108,6 +120,7 @@ def _each_batch(
     work: Callable[[StreamDay], W],
     finish: Callable[[str, list[StreamDay], list[W]], M],
     done: Done,
+    leave: Callable[[str], M | None] = lambda day: None,
 ) -> list[M]:
     finished: list[M] = []
     for start in range(0, len(days), _BATCH):
@@ -116,21 +129,32 @@ def _each_batch(
             for day in batch:
                 locks.enter_context(locked(lake.lock(f"day-{day}")))
                 _sweep(lake, day)
-            planned = {day: plan(day) for day in batch}
+            left = {day: leave(day) for day in batch}
+            planned = {day: [] if left[day] is not None else plan(day) for day in batch}
             tasks = [task for day in batch for task in planned[day]]
             results = iter(engine.run(work, tasks, lambda task: task.size, workers=lake.settings.workers, done=done))
             for day in batch:
-                finished.append(finish(day, planned[day], [next(results) for _ in planned[day]]))
+                made = left[day]
+                if made is None:
+                    made = finish(day, planned[day], [next(results) for _ in planned[day]])
+                finished.append(made)
     return finished
 
 
 def _tasks(
-    lake: Lake, day: str, indexes: dict[str, LineIndex], now: str, overrides: Mapping[str, OverrideRow] | None = None
+    lake: Lake,
+    day: str,
+    indexes: dict[str, LineIndex],
+    now: str,
+    overrides: Mapping[str, OverrideRow] | None = None,
+    *,
+    broken: bool = False,
 ) -> list[StreamDay]:
+    """Cut a day into its streams; a rewritten one is `broken`: its rows cannot be read, but its evidence can."""
     tasks = []
     for name, index in indexes.items():
         segments = tuple(index.segments(day))
-        if segments and index.state.broken is None:
+        if segments and (broken or index.state.broken is None):
             tasks.append(StreamDay(lake, day, name, segments, now, overrides or {}))
     return tasks
 
@@ -158,7 +182,7 @@ def _collected(
     manifest = _manifest(
         collecting.STAGE,
         day,
-        collect_fingerprint(day, indexes),
+        collect_fingerprint(lake, day, indexes),
         inputs=[ref for result in results for ref in result.inputs],
         outputs=[*(result.output for result in results), *quarantine],
         results=results,
@@ -182,7 +206,7 @@ def _scored(
     manifest = _manifest(
         score.STAGE,
         day,
-        score_fingerprint(evidence, [overrides[sig_hash] for sig_hash in applied]),
+        score_fingerprint(lake, evidence, [overrides[sig_hash] for sig_hash in applied]),
         inputs=[ref for ref in evidence.outputs if ref.path.startswith("evidence/")],
         outputs=[result.output for result in results],
         results=results,

@@ -59,9 +59,7 @@ class KeysWriter:
         else:
             self._give_up(kind, error, tb)
 
-    def _give_up(
-        self, kind: type[BaseException], error: BaseException | None, tb: TracebackType | None
-    ) -> None:
+    def _give_up(self, kind: type[BaseException], error: BaseException | None, tb: TracebackType | None) -> None:
         """Remove the file; the Parquet writer wants to write its end once more and is not listened to."""
         self._sink.deaf = True
         self._writer.close()

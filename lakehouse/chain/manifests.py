@@ -47,20 +47,26 @@ def data_hash(refs: Iterable[FileRef]) -> str:
     return fingerprint([(ref.path, ref.sha256) for ref in refs])
 
 
-def collect_fingerprint(day: str, indexes: Mapping[str, LineIndex]) -> str:
-    """Name what the evidence of a day depends on: its rows and the code."""
+def collect_fingerprint(lake: Lake, day: str, indexes: Mapping[str, LineIndex]) -> str:
+    """Name what the evidence of a day depends on: its rows, how its streams are declared, and the code."""
     rows = {
-        name: (index.fingerprint(day), index.state.broken is not None)
+        name: (index.fingerprint(day), index.state.broken is not None, lake.settings.streams.get(name))
         for name, index in indexes.items()
         if index.segments(day)
     }
     return fingerprint(collect.VERSION, rows)
 
 
-def score_fingerprint(evidence: DayManifest, applied: Iterable[OverrideRow]) -> str:
+def score_fingerprint(lake: Lake, evidence: DayManifest, applied: Iterable[OverrideRow]) -> str:
     """Name what the verdicts of a day depend on: its evidence, the overrides of its rows and the rules."""
-    people_said = sorted((row.sig_hash, row.category, row.by, row.at) for row in applied)
-    return fingerprint(score.VERSION, data_hash(evidence.outputs), people_said)
+    people_said = sorted((row.sig_hash, row.category, row.by, row.reason, row.at) for row in applied)
+    scorers = {name: stream.scorer for name, stream in lake.streams.items() if name in lake.settings.streams}
+    return fingerprint(score.VERSION, data_hash(evidence.outputs), people_said, scorers)
+
+
+def waits_for_mending(day: str, indexes: Mapping[str, LineIndex]) -> bool:
+    """Say whether a day has rows of a stream that was rewritten: what was made of it is left alone until then."""
+    return any(index.state.broken is not None and index.segments(day) for index in indexes.values())
 
 
 def sft_fingerprint(lake: Lake, evidence: DayManifest, scored: DayManifest) -> str:
@@ -78,32 +84,37 @@ class Staleness:
         self.indexes = {name: load(lake, name) for name in lake.streams}
         self._overrides = people.load_overrides(lake)
         self._overridden: dict[str, set[str]] = {}
-        for sig_hash, days in people.days_of(lake, self._overrides).items():
+        made = {day: read_manifest(lake, collect.STAGE, day) for day in manifest_days(lake, collect.STAGE)}
+        prints = {day: manifest.fingerprint for day, manifest in made.items() if manifest is not None}
+        for sig_hash, days in people.days_of(lake, self._overrides, prints).items():
             for day in days:
                 self._overridden.setdefault(day, set()).add(sig_hash)
 
     def days(self) -> dict[str, int]:
-        """Give every day that has rows, with their number, from the lake's first day on."""
+        """Give every day that has rows, or had some when it was made, with their number, from the first day on."""
         first = self._lake.settings.first_day or ""
         totals: dict[str, int] = {}
         for index in self.indexes.values():
             for day, lines in index.lines_by_day().items():
-                if day >= first:
-                    totals[day] = totals.get(day, 0) + lines
-        return dict(sorted(totals.items()))
+                totals[day] = totals.get(day, 0) + lines
+        for day in manifest_days(self._lake, collect.STAGE):
+            totals.setdefault(day, 0)
+        return {day: lines for day, lines in sorted(totals.items()) if day >= first}
 
     def why(self, day: str) -> str | None:
         """Say why a day is stale, or `None` where it is up to date."""
         evidence, scored, samples = (read_manifest(self._lake, stage, day) for stage in STAGES)
         if evidence is None:
             return "it was never collected"
-        if evidence.fingerprint != collect_fingerprint(day, self.indexes):
+        if samples is not None and waits_for_mending(day, self.indexes):
+            return None
+        if evidence.fingerprint != collect_fingerprint(self._lake, day, self.indexes):
             return "its rows or the code that collects them changed"
         if scored is None:
             return "it was never scored"
         expected = set(scored.overrides_applied or ()) | self._overridden.get(day, set())
         rows = [self._overrides[sig_hash] for sig_hash in expected if sig_hash in self._overrides]
-        if scored.fingerprint != score_fingerprint(evidence, rows):
+        if scored.fingerprint != score_fingerprint(self._lake, evidence, rows):
             return "its evidence, an override or the scorer changed"
         if samples is None:
             return "its samples were never made"

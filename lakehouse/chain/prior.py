@@ -29,6 +29,27 @@ class _Prior(msgspec.Struct, gc=False):
     scored_at: str = ""
 
 
+class _Order:
+    """Gives each row of a sequence its rank: place of its file, how often that name began anew, line.
+
+    A rotated log and its successor share a name; where the lines of a name start over, the next file has begun.
+    """
+
+    def __init__(self, places: dict[str, int]) -> None:
+        self._places = places
+        self._last = (-1, 0, -1)
+
+    def rank(self, source_file: str, line_offset: int) -> tuple[int, int, int]:
+        place = self._places[source_file]
+        last_place, generation, last_line = self._last
+        if place != last_place:
+            generation = 0
+        elif line_offset <= last_line:
+            generation += 1
+        self._last = (place, generation, line_offset)
+        return self._last
+
+
 class PriorStamps:
     """Looks up when a record was first written, in one pass over the last run's file.
 
@@ -38,42 +59,36 @@ class PriorStamps:
     """
 
     def __init__(self, path: Path, sources: Sequence[str]) -> None:
-        self._order = {source: place for place, source in enumerate(dict.fromkeys(sources))}
-        self._records = self._read(path) if path.exists() else iter(())
-        self._next: _Prior | None = None
-        self._advance()
+        places = {source: place for place, source in enumerate(dict.fromkeys(sources))}
+        self._asked = _Order(places)
+        self._records = self._read(path, places) if path.exists() else iter(())
+        self._next = next(self._records, None)
 
-    def _read(self, path: Path) -> Iterator[_Prior]:
+    def _read(self, path: Path, places: dict[str, int]) -> Iterator[tuple[tuple[int, int, int], _Prior]]:
         decode = msgspec.json.Decoder(_Prior).decode
+        held = _Order(places)
         with path.open("rb", buffering=1 << 18) as file:
             for line in file:
                 try:
                     prior = decode(line)
                 except (msgspec.DecodeError, UnicodeDecodeError):
                     continue
-                if prior.provenance.source_file in self._order:
-                    yield prior
-
-    def _advance(self) -> None:
-        self._next = next(self._records, None)
+                place = prior.provenance
+                if place.source_file in places:
+                    yield held.rank(place.source_file, place.line_offset), prior
 
     def find(self, source_file: str, line_offset: int) -> _Prior | None:
         """Give the last run's record of a row, or `None`; rows must be asked for in order."""
-        prior = self._next
-        if prior is None:
+        if self._next is None:
             return None
-        place = self._order[source_file]
-        while True:
-            held = prior.provenance
-            if held.source_file == source_file and held.line_offset == line_offset:
-                self._advance()
-                return prior
-            if (self._order[held.source_file], held.line_offset) > (place, line_offset):
-                return None
-            self._advance()
-            prior = self._next
-            if prior is None:
-                return None
+        wanted = self._asked.rank(source_file, line_offset)
+        while self._next is not None and self._next[0] < wanted:
+            self._next = next(self._records, None)
+        if self._next is None or self._next[0] != wanted:
+            return None
+        prior = self._next[1]
+        self._next = next(self._records, None)
+        return prior
 
     def recorded_at(self, source_file: str, line_offset: int, sig_hash: str) -> str | None:
         """Give when a row's evidence was first recorded."""

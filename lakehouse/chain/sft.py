@@ -46,12 +46,9 @@ class SampleStep:
     def take(self, evidence: EvidenceRecord, scored: ScoredRun) -> SftSample | None:
         """Write the sample of a run and give it; `None` where the firewall, a secret or an empty text holds it back."""
         self.rows_in += 1
-        if self._left_out:
-            self.skipped["stream_left_out"] += 1
-            return None
         reason = withheld(scored, evidence.source_class, include_partial=True)
-        if reason is not None:
-            self.skipped[reason] += 1
+        if reason is not None or self._left_out:
+            self.skipped[reason or "stream_left_out"] += 1
             if scored.category in SFT_NEVER and evidence.source_class != "extraction":
                 content = Content(evidence, self._stream)
                 self.keys.add(self._stream.name, evidence.run_id, content.id, True, None, None, None, None)

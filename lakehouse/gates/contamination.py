@@ -1,7 +1,7 @@
 """The firewall's third place: every sample of a file is joined back to the scored runs by provenance, in SQL.
 
-Here: the join. It shares no code with the scorer, the synthesis or the other two places, and reads only files: the
-candidate before it is published, and the published file again.
+Here: the join, and one more search for secrets. The join shares no code with the scorer, the synthesis or the other two
+places, and reads only files: the candidate before it is published, and the published file again.
 """
 
 from __future__ import annotations
@@ -9,10 +9,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import duckdb
+import msgspec
+
 from lakehouse.files import sha256_of
 from lakehouse.gates.verdicts import MOST_OFFENDERS, verdict
 from lakehouse.lake import Lake
 from lakehouse.records import Verdict
+from lakehouse.secrets import scan
 
 VERSION = "contamination-1"
 _VERDICTS = """
@@ -29,6 +33,11 @@ create or replace temp view verdict as
     select '' as category, '' as stream, '' as run_id, '' as task_id, '' as source_file, 0::BIGINT as line_offset,
            '' as sig_hash where false
 """
+_CONDEMNED = """
+create or replace temp view condemned_content as
+    select distinct content_id from read_parquet(getvariable('keys')) where never
+"""
+_NONE_CONDEMNED = "create or replace temp view condemned_content as select '' as content_id where false"
 _OFFENDERS = """
 with sample as (
     select row_number() over () as line, id, category, quality_score, source_run_id, task_id,
@@ -52,9 +61,11 @@ with sample as (
                 then 'it names run ' || sample.source_run_id || ', the verdict ' || verdict.run_id
             when list_contains(?, verdict.stream) then 'its stream ' || verdict.stream || ' is an extraction'
             when condemned.run_id is not null then 'its run has a conflicting verdict'
+            when condemned_content.content_id is not null then 'the same content has a conflicting verdict'
         end as why
     from sample
     left join verdict using (source_file, line_offset, sig_hash)
+    left join condemned_content on condemned_content.content_id = sample.id
     left join condemned on condemned.stream = verdict.stream and condemned.run_id = verdict.run_id
 )
 select line, id, source_run_id, source_file, line_offset, why from joined where why is not null order by line
@@ -66,41 +77,64 @@ def contamination_firewall(
 ) -> Verdict:
     """Join the samples of `path` to the scored runs; fail on a run that must not be there, is missing or differs.
 
-    `connection` is an in-memory DuckDB connection, whose memory limit bounds the join. `name` is what offenders call
-    the file. An empty file passes with nothing checked: there is nothing in it that could contaminate.
+    Each line is also searched for secrets and SSNs. `connection` is an in-memory DuckDB connection, whose memory limit
+    bounds the join. `name` is what offenders call the file. An empty file passes with nothing checked: there is nothing
+    in it that could contaminate. A file that cannot be read is red.
     """
-    extraction = [stream.name for stream in lake.streams.values() if stream.source_class == "extraction"]
-    scored = sorted(map(str, (lake.root / "scored-runs").glob("*/*/*/*.jsonl")))
-    with path.open("rb") as file:
-        rows = sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
+    named = name or lake.relative(path)
+    rows = 0
     offenders: list[dict[str, Any]] = []
-    total = 0
-    if rows:
-        connection.execute("set variable scored_runs = ?", [scored])
-        connection.execute(_VERDICTS if scored else _NO_VERDICTS)
-        cursor = connection.execute(_OFFENDERS, [str(path), include_partial, extraction])
-        shown = cursor.fetchmany(MOST_OFFENDERS)
-        total = len(shown)
-        while more := cursor.fetchmany(10_000):
-            total += len(more)
-        offenders = [
-            {
-                "file": name or lake.relative(path),
-                "line": line,
-                "sample": sample,
-                "run": run,
-                "source": f"{source}:{offset}",
-                "why": why,
-            }
-            for line, sample, run, source, offset, why in shown
-        ]
+    try:
+        rows, offenders = _secrets(path, named)
+        total = len(offenders)
+        if rows:
+            joined, shown = _joined(lake, path, connection, include_partial, named)
+            total += joined
+            offenders += shown
+    except (duckdb.Error, msgspec.DecodeError, UnicodeDecodeError, OSError) as error:
+        total = 1
+        offenders = [{"file": named, "line": 0, "why": f"the file cannot be read ({str(error).splitlines()[0][:300]})"}]
     return verdict(
         "contamination_firewall",
         passed=total == 0,
         rows_checked=rows,
         summary=f"{total} of {rows} samples must not be there" if total else f"{rows} samples, each of an accepted run",
         offenders=offenders,
-        input_sha256=sha256_of(path),
+        input_sha256=sha256_of(path) if path.exists() else "",
         code_version=VERSION,
         checked_at=checked_at,
     )
+
+
+def _secrets(path: Path, name: str) -> tuple[int, list[dict[str, Any]]]:
+    """Count the lines and give those that hold a secret or an SSN."""
+    found = []
+    count = 0
+    with path.open("rb", buffering=1 << 18) as file:
+        for count, line in enumerate(file, start=1):  # noqa: B007 - the last number is the count
+            finding = scan(line)
+            if finding is not None:
+                found.append({"file": name, "line": count, "why": f"it holds a {finding.reason_code} ({finding.kind})"})
+    return count, found
+
+
+def _joined(
+    lake: Lake, path: Path, connection: Any, include_partial: bool, name: str
+) -> tuple[int, list[dict[str, Any]]]:
+    """Count the samples that the scored runs speak against, and give the first of them."""
+    extraction = [stream.name for stream in lake.streams.values() if stream.source_class == "extraction"]
+    scored = sorted(map(str, (lake.root / "scored-runs").glob("*/*/*/[!.]*.jsonl")))
+    keys = sorted(map(str, lake.parts.glob("*/*/*.keys/[!.]*.parquet")))
+    connection.execute("set variable scored_runs = ?", [scored])
+    connection.execute("set variable keys = ?", [keys])
+    connection.execute(_VERDICTS if scored else _NO_VERDICTS)
+    connection.execute(_CONDEMNED if keys else _NONE_CONDEMNED)
+    cursor = connection.execute(_OFFENDERS, [str(path), include_partial, extraction])
+    shown = cursor.fetchmany(MOST_OFFENDERS)
+    total = len(shown)
+    while more := cursor.fetchmany(10_000):
+        total += len(more)
+    return total, [
+        {"file": name, "line": line, "sample": sample, "run": run, "source": f"{source}:{offset}", "why": why}
+        for line, sample, run, source, offset, why in shown
+    ]

@@ -217,7 +217,8 @@ def _match(task: tuple[Lake, str, str]) -> tuple[int, list[Offender]]:
         count = number
         why = _mismatch(record, judged)
         if why is not None and len(offenders) < 100:
-            offenders.append(_offender(lake, scored if record is not None else evidence, number, why))
+            blamed = evidence if judged is None or isinstance(record, Exception) else scored
+            offenders.append(_offender(lake, blamed, number, why))
     return count, offenders
 
 

@@ -15,7 +15,8 @@ from lakehouse.errors import StreamRewritten
 from lakehouse.index.files import discover, follow
 from lakehouse.index.reader import read_segment
 from lakehouse.index.store import LineIndex, load
-from lakehouse.lake import OWN_LOGS, Lake
+from lakehouse.lake import Lake
+from lakehouse.streams import OWN_LOGS
 
 
 class Finding(msgspec.Struct):
@@ -47,6 +48,7 @@ def check(lake: Lake, *, full: bool = False, done: Callable[[str], None] = lambd
 
 def _undeclared(lake: Lake) -> Iterator[Finding]:
     declared = {path for stream in lake.streams.values() for path in discover(lake, stream)}
+    declared |= {file.path for name in lake.streams for file in load(lake, name).state.files}
     for path in sorted(lake.raw.rglob("*.jsonl")):
         name = lake.relative(path)
         if name not in declared and path.stem not in OWN_LOGS:

@@ -126,8 +126,8 @@ class Scanner:
             return BAD_TIMESTAMP
         except UnicodeDecodeError:
             return NOT_UTF8
-        except msgspec.ValidationError:
-            return NOT_OBJECT
+        except msgspec.ValidationError as error:
+            return NOT_OBJECT if str(error).startswith("Expected `object`") else BAD_TIMESTAMP
         except (msgspec.DecodeError, orjson.JSONDecodeError, RecursionError):
             if not line.strip():
                 return BLANK

@@ -9,7 +9,6 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
-from pathlib import Path
 
 import msgspec
 import pyarrow as pa
@@ -24,8 +23,7 @@ from lakehouse.lake import Lake
 
 SCHEMA = pa.schema(
     [
-        ("file_id", pa.string()),
-        ("source_file", pa.string()),
+        ("file", pa.int32()),
         ("day", pa.string()),
         ("reason", pa.string()),
         ("first_line", pa.int64()),
@@ -37,9 +35,14 @@ SCHEMA = pa.schema(
 
 
 class State(msgspec.Struct):
-    """What the index knows beside its ranges. `broken` is the error that keeps the stream from being indexed."""
+    """What the index knows beside its ranges.
+
+    `broken` is the error that keeps the stream from being indexed; `generation` counts how often its content was
+    accepted anew, so that the days made from the old content are stale.
+    """
 
     schema_version: int = 1
+    generation: int = 0
     files: list[IndexedFile] = []
     broken: str | None = None
 
@@ -69,9 +72,8 @@ class LineIndex:
         """Add the runs that a scan of a file gave."""
         rows = list(runs)
         columns = {
-            "file_id": [file.file_id] * len(rows),
-            "source_file": [file.source_file] * len(rows),
-            **{name: [getattr(run, name) for run in rows] for name in SCHEMA.names[2:]},
+            "file": [file.serial] * len(rows),
+            **{name: [getattr(run, name) for run in rows] for name in SCHEMA.names[1:]},
         }
         self.ranges = pa.concat_tables([self.ranges, pa.table(columns, schema=SCHEMA)])
 
@@ -98,31 +100,28 @@ class LineIndex:
             (segment.file_id, segment.first_line, segment.byte_start, segment.byte_end)
             for segment in self.segments(day)
         ]
-        return sha256(json.dumps(parts).encode()).hexdigest()
+        return sha256(json.dumps([self.state.generation, parts]).encode()).hexdigest()
 
     def _segments(self, table: pa.Table) -> list[Segment]:
-        order = {(file.file_id, file.source_file): place for place, file in enumerate(self.state.files)}
-        paths = {(file.file_id, file.source_file): file.path for file in self.state.files}
+        order = {file.serial: place for place, file in enumerate(self.state.files)}
         rows = table.to_pylist()
-        rows.sort(key=lambda row: (order[row["file_id"], row["source_file"]], row["first_line"]))
+        rows.sort(key=lambda row: (order[row["file"]], row["first_line"]))
         segments: list[Segment] = []
+        last_file = -1
         for row in rows:
-            last = segments[-1] if segments else None
-            if (
-                last is not None
-                and (last.file_id, last.source_file) == (row["file_id"], row["source_file"])
-                and last.byte_end == row["byte_start"]
-                and last.reason == row["reason"]
-            ):
+            file = self.state.files[order[row["file"]]]
+            last = segments[-1] if segments and file.serial == last_file else None
+            if last is not None and last.byte_end == row["byte_start"] and last.reason == row["reason"]:
                 segments[-1] = msgspec.structs.replace(
                     last, byte_end=row["byte_end"], line_count=last.line_count + row["line_count"]
                 )
                 continue
+            last_file = file.serial
             segments.append(
                 Segment(
-                    path=paths[row["file_id"], row["source_file"]],
-                    source_file=row["source_file"],
-                    file_id=row["file_id"],
+                    path=file.path,
+                    source_file=file.source_file,
+                    file_id=file.file_id,
                     first_line=row["first_line"],
                     line_count=row["line_count"],
                     byte_start=row["byte_start"],
@@ -159,9 +158,3 @@ def save(lake: Lake, index: LineIndex) -> None:
     pq.write_table(table, sink, compression="zstd")
     with Staged(lake.line_index(index.stream)) as out:
         out.write(sink.getvalue())
-
-
-def current_path(lake: Lake, index: LineIndex, source_file: str) -> list[Path]:
-    """Give where the files that provenance calls `source_file` lie now, oldest first (rotation leaves several)."""
-    name = source_file.removeprefix("data/")
-    return [lake.root / file.path for file in index.state.files if file.source_file == name]

@@ -6,12 +6,15 @@ Here: writing `quarantine/undated/index.jsonl`, a pure function of the index and
 from __future__ import annotations
 
 from collections.abc import Iterator
+from hashlib import sha256
+
+import msgspec
 
 from lakehouse.files import locked, remove
 from lakehouse.index.reader import read_segment
 from lakehouse.index.scan import REASONS
-from lakehouse.index.store import load
-from lakehouse.jsonl import JsonlWriter, encode
+from lakehouse.index.store import LineIndex, Segment, load
+from lakehouse.jsonl import JsonlWriter, encode, read_json, write_json
 from lakehouse.lake import Lake
 from lakehouse.quarantine import RAW_LIMIT, quarantined
 from lakehouse.records import QuarantinedRow
@@ -19,29 +22,47 @@ from lakehouse.records import QuarantinedRow
 STAGE = "index"
 
 
+class Written(msgspec.Struct):
+    """What the quarantine was last written from."""
+
+    fingerprint: str
+    rows: int
+
+
 def write_undated(lake: Lake) -> int:
-    """Write the quarantine of undated rows and give their number; no file where there are none."""
-    path = lake.quarantine(None, STAGE)
+    """Write the quarantine of undated rows, where what it is made from changed, and give their number.
+
+    No file where there are none.
+    """
+    path, memory = lake.quarantine(None, STAGE), lake.root / "index" / "undated.json"
     with locked(lake.lock("undated")):
-        rows = _rows(lake)
-        first = next(rows, None)
-        if first is None:
+        first_day = lake.settings.first_day
+        undated = {name: index.undated(first_day) for name, index in _intact(lake)}
+        fingerprint = sha256(msgspec.json.encode([first_day, undated])).hexdigest()
+        held = read_json(memory, Written)
+        if held is not None and held.fingerprint == fingerprint and path.exists() == bool(held.rows):
+            return held.rows
+        rows = 0
+        if any(undated.values()):
+            with JsonlWriter(path) as out:
+                for row in _rows(lake, undated):
+                    out.add(encode(row))
+            rows = out.rows
+        if not rows:
             remove(path)
-            return 0
-        with JsonlWriter(path) as out:
-            out.add(encode(first))
-            for row in rows:
-                out.add(encode(row))
-    return out.rows
+        write_json(memory, Written(fingerprint, rows))
+    return rows
 
 
-def _rows(lake: Lake) -> Iterator[QuarantinedRow]:
+def _intact(lake: Lake) -> Iterator[tuple[str, LineIndex]]:
+    indexes = ((name, load(lake, name)) for name in lake.streams)
+    return ((name, index) for name, index in indexes if index.state.broken is None)
+
+
+def _rows(lake: Lake, undated: dict[str, list[Segment]]) -> Iterator[QuarantinedRow]:
     first_day = lake.settings.first_day
-    for name in lake.streams:
-        index = load(lake, name)
-        if index.state.broken is not None:
-            continue
-        for segment in index.undated(first_day):
+    for name, segments in undated.items():
+        for segment in segments:
             code = segment.reason or "before_first_day"
             reason = REASONS.get(code, f"the row is older than the lake's first day, {first_day}")
             for offset, line in read_segment(lake, segment, keep=RAW_LIMIT + 4):

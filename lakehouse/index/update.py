@@ -14,7 +14,7 @@ from lakehouse.files import locked
 from lakehouse.index.files import discover, edges, follow
 from lakehouse.index.scan import BLANK, Run, Scanner
 from lakehouse.index.store import LineIndex, State, load, save
-from lakehouse.index.undated import STAGE, write_undated
+from lakehouse.index.undated import write_undated
 from lakehouse.lake import Lake
 
 
@@ -58,8 +58,7 @@ def update_all(lake: Lake, limit: int | None = None) -> IndexReport:
         updates[name] = update_stream(lake, name, limit)
         if limit is not None:
             limit -= updates[name].bytes
-    if any(update.lines for update in updates.values()) or not lake.quarantine(None, STAGE).exists():
-        write_undated(lake)
+    write_undated(lake)
     return IndexReport(updates)
 
 
@@ -107,7 +106,7 @@ def rebuild(lake: Lake, name: str) -> StreamUpdate:
     """Forget the index of a stream and read the stream from its start; the way out after a rewrite."""
     stream = lake.stream(name)
     with locked(lake.lock(f"index-{stream.name}")):
-        save(lake, LineIndex(name, State()))
+        save(lake, LineIndex(name, State(generation=load(lake, name).state.generation + 1)))
     result = update_stream(lake, name)
     write_undated(lake)
     return result

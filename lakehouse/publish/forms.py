@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
+import msgspec
 
 from lakehouse.records import SftSample
 
@@ -29,12 +29,12 @@ def chat(sample: SftSample) -> list[Message]:
 
 def messages_line(conversation: list[Message]) -> bytes:
     """Encode a conversation as a line of `sft_messages.jsonl`."""
-    return orjson.dumps({"messages": conversation})
+    return msgspec.json.encode({"messages": conversation})
 
 
 def prompt_completion_line(conversation: list[Message]) -> bytes:
     """Encode a conversation as a line of `sft_prompt_completion.jsonl`: the last message is the completion."""
-    return orjson.dumps({"prompt": conversation[:-1], "completion": conversation[-1:]})
+    return msgspec.json.encode({"prompt": conversation[:-1], "completion": conversation[-1:]})
 
 
 def _clean(message: Message) -> Message:
@@ -56,7 +56,7 @@ def _content(content: Any) -> str:
         isinstance(part, dict) and isinstance(part.get("text"), str) for part in content
     ):
         return "".join(part["text"] for part in content)
-    return orjson.dumps(content).decode()
+    return msgspec.json.encode(content).decode()
 
 
 def _call(call: Any) -> Any:
@@ -65,4 +65,4 @@ def _call(call: Any) -> Any:
     arguments = call["function"].get("arguments")
     if arguments is None or isinstance(arguments, str):
         return call
-    return {**call, "function": {**call["function"], "arguments": orjson.dumps(arguments).decode()}}
+    return {**call, "function": {**call["function"], "arguments": msgspec.json.encode(arguments).decode()}}

@@ -17,7 +17,7 @@ import msgspec
 from lakehouse.chain.manifests import manifest_days, read_manifest
 from lakehouse.chain.sft import STAGE
 from lakehouse.errors import GateFailed
-from lakehouse.files import locked, sweep
+from lakehouse.files import locked, sha256_of, sweep
 from lakehouse.firewall import check_file
 from lakehouse.gates.contamination import contamination_firewall
 from lakehouse.gates.verdicts import record, why_held
@@ -64,8 +64,9 @@ def publish(
     with locked(lake.lock(f"publish-{ASSET}")), ExitStack() as stack:
         sweep(lake.sft)
         days = manifest_days(lake, STAGE)
-        held = {day: why for day in days if (why := why_held(lake, day)) is not None}
         manifests = {day: _manifest(lake, day) for day in days}
+        reasons = ((day, why_held(lake, day) or _changed(lake, manifests[day])) for day in days)
+        held = {day: why for day, why in reasons if why is not None}
         native = stack.enter_context(JsonlWriter(lake.sft / NATIVE, cut_sample))
         messages = stack.enter_context(JsonlWriter(lake.sft / MESSAGES))
         pairs = stack.enter_context(JsonlWriter(lake.sft / PROMPT_COMPLETION))
@@ -103,6 +104,15 @@ def _manifest(lake: Lake, day: str) -> DayManifest:
     manifest = read_manifest(lake, STAGE, day)
     assert manifest is not None, "manifest_days lists the manifests that are there"
     return manifest
+
+
+def _changed(lake: Lake, manifest: DayManifest) -> str | None:
+    """Say that a day's part is not what its gates looked at, for a file can change between them and publishing."""
+    for ref in manifest.outputs:
+        path = lake.root / ref.path
+        if path == lake.part(manifest.day) and (not path.exists() or sha256_of(path) != ref.sha256):
+            return f"sft_samples: {ref.path} changed after its gates looked at it"
+    return None
 
 
 def _join_day(

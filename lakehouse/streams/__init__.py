@@ -11,14 +11,30 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from lakehouse.errors import UsageError
+from lakehouse.scoring import SCORERS
 from lakehouse.streams import extraction, telemetry, verdict
 from lakehouse.streams.declared import declare
 from lakehouse.streams.spec import BadRow, Row, Seen, Stream, Transform
+from lakehouse.templates import TEMPLATES
 
 __all__ = ["BUILT_IN", "ENTRY_POINT_GROUP", "BadRow", "Row", "Seen", "Stream", "Transform", "load_streams"]
 
 BUILT_IN: tuple[Stream, ...] = (*verdict.STREAMS, *telemetry.STREAMS, *extraction.STREAMS)
 ENTRY_POINT_GROUP = "lakehouse.streams"
+OWN_LOGS = frozenset(
+    {
+        "human_overrides",
+        "audit_baselines",
+        "replay_runs",
+        "sessions",
+        "playbooks",
+        "fresh_workers",
+        "holdout",
+        "pathways",
+        "erasures",
+    }
+)
+"""Files in `_kb/` that the project itself reads or appends to; they are no streams."""
 
 
 def load_streams(declared: Mapping[str, Any] | None = None) -> dict[str, Stream]:
@@ -44,15 +60,25 @@ def _plugins() -> Iterable[Stream]:
 
 def _registry(streams: Iterable[Stream]) -> dict[str, Stream]:
     registry: dict[str, Stream] = {}
-    sources: dict[str, str] = {}
     for stream in streams:
-        if stream.name in registry:
-            raise UsageError(f"there are two streams named {stream.name!r}", mend="rename the one you declared")
-        if stream.source in sources:
-            raise UsageError(
-                f"streams {sources[stream.source]!r} and {stream.name!r} both read {stream.source}",
-                mend="give one of them another path",
-            )
+        _check(stream, registry)
         registry[stream.name] = stream
-        sources[stream.source] = stream.name
     return registry
+
+
+def _check(stream: Stream, others: Mapping[str, Stream]) -> None:
+    where = f"stream {stream.name!r}"
+    if stream.name in others:
+        raise UsageError(f"there are two streams named {stream.name!r}", mend="rename the one you declared")
+    if stream.source.removeprefix("_kb/") in OWN_LOGS:
+        raise UsageError(f"{stream.source} is a log of the lake itself", where=where, mend="choose another path")
+    for other in others.values():
+        if f"{stream.source}/".startswith(f"{other.source}/") or f"{other.source}/".startswith(f"{stream.source}/"):
+            raise UsageError(
+                f"it reads {stream.source}, and stream {other.name!r} reads {other.source}",
+                where=where,
+                mend="give one of them another path: a row belongs to one stream",
+            )
+    for kind, name, known in (("scorer", stream.scorer, SCORERS), ("template", stream.template, TEMPLATES)):
+        if name not in known:
+            raise UsageError(f"there is no {kind} {name!r}", where=where, mend=f"use one of {', '.join(known)}")

@@ -143,7 +143,10 @@ def _transform(row: dict[str, Any], seen: Seen, *, plan: dict[str, Getter]) -> E
     if "run_id" in common:
         common["run_id"] = as_text(common["run_id"])
     messages = found.get("messages")
-    text = joined(found["text"]) if "text" in found else ""
+    text = found.get("text", "")
+    if not isinstance(text, str | list):
+        raise BadRow("bad_value", "text", f"the text is a {type(text).__name__}, not a string or a list")
+    text = joined(text)
     evidence = begin(_typed(common, Row, ""), seen, as_text(found["task_id"]), text)
     for target, value in found.items():
         if target in _OWN_FIELDS and target not in ("task_id", "text"):
@@ -160,4 +163,5 @@ def _typed(value: Any, hint: Any, field: str) -> Any:
     try:
         return msgspec.convert(value, hint)
     except msgspec.ValidationError as error:
-        raise BadRow("bad_value", field, str(error)) from None
+        place = str(error).rpartition("`$")[2].rstrip("`").lstrip(".")
+        raise BadRow("bad_value", ".".join(filter(None, (field, place))), str(error)) from None

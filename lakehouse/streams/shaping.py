@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import orjson
+import msgspec
 
 from lakehouse.records import EvidenceRecord
 from lakehouse.streams.spec import BadRow
@@ -16,7 +16,7 @@ from lakehouse.streams.spec import BadRow
 
 def as_text(value: Any) -> str:
     """Give a string as it is and anything else as compact JSON."""
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
 def joined(value: str | Iterable[Any] | None) -> str:

@@ -116,6 +116,10 @@ def mode_experiment(row: ModeExperiment, seen: Seen) -> EvidenceRecord:
     return describe(evidence, mode=row.mode, downgraded_from=sources and sources.downgraded_from)
 
 
+JUDGING = frozenset({"reward", "passed", "verdict"})
+"""Keys of the metadata that the scorer `outcome` reads."""
+
+
 class AgentRun(Row):
     """A run of any agent framework: a conversation or a prompt with its response, and how it was judged."""
 
@@ -140,7 +144,9 @@ def agent_run(row: AgentRun, seen: Seen) -> EvidenceRecord:
     evidence.task_id = row.task_id or f"agent_run:{evidence.run_id}"
     evidence.messages = row.messages
     if row.metadata:
-        evidence.metadata = {**row.metadata, **(evidence.metadata or {})}
+        # Only the row's own fields judge it: what its free metadata calls reward is kept under another name.
+        own = {f"metadata_{key}" if key in JUDGING else key: value for key, value in row.metadata.items()}
+        evidence.metadata = {**own, **(evidence.metadata or {})}
     prompt = None if row.prompt is None else joined(row.prompt)
     return describe(evidence, prompt=prompt, reward=row.reward, passed=row.passed, verdict=row.verdict)
 

@@ -125,7 +125,7 @@ def test_an_override_that_was_asked_for_before_its_row_was_scored_is_still_heard
     lab.index()
     # The sensor looks while a run that began before the override is still making the day.
     override = said(signature(other, "r7"), "rejected")
-    days_of(lab.lake, {override.sig_hash: override})
+    days_of(lab.lake, {override.sig_hash: override}, {})
     lab.make()
     decide(lab.lake, override)
     assert list(lab.stale()) == [DAY]

@@ -9,11 +9,12 @@ import orjson
 import pytest
 
 from lakehouse.chain.collect import to_evidence
-from lakehouse.errors import SftContamination, UsageError
+from lakehouse.errors import SftContamination
 from lakehouse.records import EvidenceRecord, RetrievedContext, SftSample
 from lakehouse.scoring import score
-from lakehouse.sft import TEMPLATES, Content, context, conversation, synthesize, template
-from lakehouse.streams import BUILT_IN, Stream
+from lakehouse.sft import Content, context, conversation, synthesize
+from lakehouse.streams import BUILT_IN
+from lakehouse.templates import TEMPLATES
 
 STREAMS = {stream.name: stream for stream in BUILT_IN}
 NOW = "2026-05-02T02:00:00.000Z"
@@ -127,22 +128,6 @@ def test_a_sample_matches_its_template_byte_for_byte(
 
 def test_every_template_is_shown_here() -> None:
     assert {STREAMS[case[0]].template for case in CASES} == set(TEMPLATES)
-
-
-def test_an_unknown_template_is_an_error_that_lists_the_known_ones() -> None:
-    stream = Stream(
-        name="mine",
-        source_class="telemetry",
-        role="executor",
-        scorer="outcome",
-        row_type=dict,
-        transform=lambda row, seen: row,
-        description="",
-        template="haiku",
-    )
-    with pytest.raises(UsageError, match="haiku") as error:
-        template(stream)
-    assert "scrum_reviews" in str(error.value)
 
 
 @pytest.mark.parametrize(

@@ -128,9 +128,23 @@ def test_runs_are_kept_where_dagster_home_says(
     assert (kept.job_name, kept.status) == ("nightly_distillation", dg.DagsterRunStatus.SUCCESS)
 
 
-def test_a_dagster_home_that_is_not_there_is_told(
-    run: Callable[..., RunResult], monkeypatch: pytest.MonkeyPatch
+def test_a_dagster_home_that_is_not_there_is_told_before_anything_runs(
+    tiny: TinyLake, run: Callable[..., RunResult], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DAGSTER_HOME", "nowhere")
     with pytest.raises(UsageError, match="no absolute folder that exists"):
         run(FIRST)
+    assert not tiny.reports.exists()
+
+
+def test_an_interrupted_run_has_a_summary_that_says_so(tiny: TinyLake, run: Callable[..., RunResult]) -> None:
+    def interrupt(step: str, state: str) -> None:
+        if (step, state) == ("scored_runs", "started"):
+            raise KeyboardInterrupt
+
+    tiny.fill(FIRST)
+    with pytest.raises(KeyboardInterrupt):
+        run(FIRST, listen=interrupt)
+    (folder,) = (tiny.reports / "distillation").iterdir()
+    summary = tiny.summary(folder.name)
+    assert (summary.status, summary.stages, summary.error) == ("stopped", ["collect"], "the run was interrupted")
