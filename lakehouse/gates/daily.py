@@ -76,7 +76,9 @@ def provenance_resolves(lake: Lake, day: str, checked_at: str, limit: int = SAMP
         "provenance_resolves",
         passed=not offenders,
         rows_checked=looked_at,
-        summary=f"{len(offenders)} of {looked_at} records looked at do not resolve to their row",
+        summary=f"{len(offenders)} of {looked_at} records do not resolve to their row"
+        if offenders
+        else f"{looked_at} records resolve to their row",
         offenders=offenders,
         input_sha256=data_hash(manifest.outputs),
         code_version=VERSION,
