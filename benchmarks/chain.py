@@ -26,7 +26,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
@@ -60,9 +62,10 @@ def measure(subject: str, root: Path) -> dict[str, float]:
     return {"seconds": seconds, "memory": max(above, 0.0)}
 
 
-def prepared(subject: str, root: Path):  # noqa: ANN201 - a function without arguments
+def prepared(subject: str, root: Path) -> Callable[[], object]:
     """Import what a subject needs and index the rows, which is measured on its own; give what is to be timed."""
     import rows
+
     from lakehouse import index
     from lakehouse.chain import day
     from lakehouse.lake import Lake
@@ -75,7 +78,7 @@ def prepared(subject: str, root: Path):  # noqa: ANN201 - a function without arg
 
         return lambda: expect_success(run_days(root, root / "reports", [rows.DAY]))
     index.update_all(lake)
-    warm_up(lake)
+    warm_up()
     if subject.startswith("fused"):
         return lambda: day.distill(lake, [rows.DAY], NOW)
     if subject == "staged-1":
@@ -86,7 +89,7 @@ def prepared(subject: str, root: Path):  # noqa: ANN201 - a function without arg
     return lambda: peer(root)
 
 
-def warm_up(lake) -> None:  # noqa: ANN001
+def warm_up() -> None:
     """Load what the first row would load (NumPy, Parquet), so that it counts as an import."""
     import numpy  # noqa: F401
     import pyarrow.parquet  # noqa: F401
@@ -106,7 +109,7 @@ def touch_memory(folder: Path, size: int) -> None:
     path.unlink()
 
 
-def expect_success(result) -> None:  # noqa: ANN001
+def expect_success(result: Any) -> None:
     """A job that failed has no speed."""
     if not result.success:
         raise SystemExit(f"the job failed: {result}")

@@ -108,7 +108,7 @@ def datatrove_chain(root: Path) -> None:
 
         name = "evidence"
 
-        def run(self, data: DocumentsPipeline, rank: int = 0, world_size: int = 1) -> DocumentsPipeline:
+        def run(self, data: DocumentsPipeline, *_: int, **__: int) -> DocumentsPipeline:
             for document in data:
                 stream = lake.stream(Path(document.metadata["file_path"]).stem)
                 line = json.dumps(document.metadata["row"]).encode()
@@ -121,7 +121,7 @@ def datatrove_chain(root: Path) -> None:
 
         name = "score"
 
-        def run(self, data: DocumentsPipeline, rank: int = 0, world_size: int = 1) -> DocumentsPipeline:
+        def run(self, data: DocumentsPipeline, *_: int, **__: int) -> DocumentsPipeline:
             for document in data:
                 verdict = score(document.metadata["record"], document.metadata["stream"], NOW)
                 document.metadata["verdict"] = verdict
@@ -133,7 +133,7 @@ def datatrove_chain(root: Path) -> None:
 
         name = "samples"
 
-        def run(self, data: DocumentsPipeline, rank: int = 0, world_size: int = 1) -> DocumentsPipeline:
+        def run(self, data: DocumentsPipeline, *_: int, **__: int) -> DocumentsPipeline:
             for document in data:
                 record, verdict = document.metadata["record"], document.metadata["verdict"]
                 if withheld(verdict, record.source_class, include_partial=True) is None:

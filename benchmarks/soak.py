@@ -162,8 +162,10 @@ def soak(folder: Path, rounds: int, seed: int) -> None:
 
 
 def mend_torn(path: Path, whole: bytes) -> None:
-    """A killed writer may leave half a line; its own next append ends it. Here the half is taken back instead, so that
-    the disturbed lake can be compared with the quiet one line by line."""
+    """Take back the half line that a killed writer may leave.
+
+    Its own next append would end it; taken back, the disturbed lake can be compared with the quiet one line by line.
+    """
     data = path.read_bytes()
     if not whole.startswith(data):
         raise SystemExit(f"{path} holds what nobody wrote")

@@ -111,7 +111,7 @@ def _secrets(path: Path, name: str) -> tuple[int, list[dict[str, Any]]]:
     found = []
     count = 0
     with path.open("rb", buffering=1 << 18) as file:
-        for count, line in enumerate(file, start=1):  # noqa: B007 - the last number is the count
+        for count, line in enumerate(file, start=1):
             finding = scan(line)
             if finding is not None:
                 found.append({"file": name, "line": count, "why": f"it holds a {finding.reason_code} ({finding.kind})"})

@@ -6,7 +6,7 @@ Here: one function per trap, behind one registry. Not here: rows that are hard b
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from lakehouse.sample.trap import Expected, MakeTrap, Planted, Site, dated, day_of, encoded, undated
@@ -135,11 +135,11 @@ def late_row(site: Site) -> Iterator[Planted]:
 
 
 def waiting_future(site: Site) -> Iterator[Planted]:
-    """A row dated a month ahead."""
-    moment = site.at(1) + timedelta(days=30)
+    """A row whose clock is far ahead: its day is to come, whenever the sample is looked at."""
+    moment = datetime(2999, 1, 1, 12, tzinfo=UTC)
     line = encoded(site.row("contract_analyses", "accepted", moment))
     expected = Expected(stage="index", outcome="waiting", reason_code="waiting_future")
-    text = "waits for its day, a month after the last one"
+    text = "waits for its day, which is to come"
     yield Planted("waiting_future", "contract_analyses", line, None, day_of(moment), expected, text)
 
 

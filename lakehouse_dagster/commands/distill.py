@@ -55,9 +55,11 @@ def distill(
         out.say(f"[red]left out:[/red] {error}")
     days = _days(opened, day, first, last)
     if not days:
-        out.say("Everything is up to date.")
-        out.answer(days=[], up_to_date=True)
+        out.say("Everything else is up to date." if report.broken else "Everything is up to date.")
+        out.answer(days=[], up_to_date=not report.broken, broken_streams=report.broken)
         out.close()
+        if report.broken:
+            raise typer.Exit(2)
         return
     result = run_with_progress(out, opened.root, reports.resolve(), days, include_partial)
     show_run(out, Lake(opened.root), result, reports.resolve())
@@ -157,6 +159,10 @@ def _dry(out: Out, lake: Lake, day: str | None, first: str | None, last: str | N
             for one in days:
                 totals.update(count_dry(unharmed, one))
                 bar.step()
-    out.table(f"What {days[0] if len(days) == 1 else f'{len(days)} days'} would give (nothing was written)", ["what", "count"], sorted(totals.items()))
+    out.table(
+        f"What {days[0] if len(days) == 1 else f'{len(days)} days'} would give (nothing was written)",
+        ["what", "count"],
+        sorted(totals.items()),
+    )
     out.answer(days=days, counts=dict(sorted(totals.items())), dry_run=True)
     out.close()

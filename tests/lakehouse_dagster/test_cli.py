@@ -1,0 +1,269 @@
+"""The command line: what each command does, says to people and to machines, and how it ends."""
+
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from lakehouse.jsonl import JsonlReader
+from lakehouse.records import ScoredRun, SftSample
+from lakehouse.sample import make_sample
+from lakehouse_dagster import cli
+from lakehouse_dagster.running import run_days
+
+TAU_BENCH = Path(__file__).resolve().parents[3] / "shared" / "data" / "tau-bench" / "gpt-4o-airline.json"
+
+
+class Done(NamedTuple):
+    """How a command ended and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Shell = Callable[..., Done]
+
+
+@pytest.fixture
+def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
+    """Run `lakehouse` in this process, on a lake of its own."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("LAKEHOUSE_ROOT", "LAKEHOUSE_REPORTS", "DAGSTER_HOME"):
+        monkeypatch.delenv(name, raising=False)
+
+    def run(*arguments: str) -> Done:
+        monkeypatch.setattr(sys, "argv", ["lakehouse", *arguments])
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 1 if end.code else 0
+        printed = capsys.readouterr()
+        return Done(code, printed.out, printed.err)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small sample lake on which the chain ran; tests work on copies."""
+    root = tmp_path_factory.mktemp("demo") / "data"
+    report = make_sample(root, seed=7, days=2, rows_per_day=40, last_day=date(2026, 5, 2))
+    result = run_days(root, root.parent / "reports", [report.first_day.isoformat(), report.last_day.isoformat()])
+    assert result.success
+    return root
+
+
+@pytest.fixture
+def demo(shell: Shell, finished: Path) -> Shell:
+    """A shell beside a small sample lake on which the chain ran."""
+    shutil.copytree(finished, "data")
+    return shell
+
+
+def test_a_demo_makes_a_lake_runs_the_chain_and_finds_every_trap(shell: Shell) -> None:
+    done = shell("demo", "data", "--days", "2", "--rows", "40", "--last-day", "2026-05-02")
+    assert done.code == 0
+    assert "Where to look" in done.out
+    traps = json.loads(Path("data/traps.json").read_text())
+    checked = sum(trap.get("needs", "chain") == "chain" for trap in traps)
+    assert f"Traps: {checked} of {checked} came out as expected" in done.out
+    assert Path("data/distilled/sft/sft_messages.jsonl").stat().st_size > 0
+
+
+def test_the_same_demo_has_the_same_run_hash_elsewhere(shell: Shell) -> None:
+    options = ("--days", "2", "--rows", "40", "--last-day", "2026-05-02", "--json")
+    first, second = shell("demo", "one", *options), shell("demo", "two", *options)
+    assert first.json["summary"]["run_hash"] == second.json["summary"]["run_hash"]
+
+
+def test_a_second_demo_runs_on_the_lake_that_is_there(demo: Shell) -> None:
+    before = Path("data/distilled/sft/sft_export.jsonl").read_bytes()
+    done = demo("demo", "data")
+    assert done.code == 0
+    assert "is there already" in done.out
+    assert Path("data/distilled/sft/sft_export.jsonl").read_bytes() == before
+
+
+def test_new_logs_are_imported_distilled_and_exported(shell: Shell) -> None:
+    log = {
+        "id": "r1",
+        "created": 1777629600,
+        "model": "gpt-4o",
+        "messages": [{"role": "user", "content": "Where is my badge?"}],
+        "choices": [{"message": {"role": "assistant", "content": "At the desk."}, "finish_reason": "stop"}],
+        "passed": True,
+    }
+    Path("requests.jsonl").write_text(json.dumps(log) + "\n")
+    assert shell("init", "data", "--first-day", "2026-05-01").code == 0
+    imported = shell("import", "openai-chat", "requests.jsonl", "--json")
+    assert (imported.code, imported.json["imports"][0]["added"]) == (0, 1)
+    assert shell("import", "openai-chat", "requests.jsonl", "--json").json["imports"][0]["added"] == 0
+    done = shell("distill", "--json")
+    assert (done.code, done.json["success"]) == (0, True)
+    sample = next(JsonlReader(SftSample).records(Path("data/distilled/sft/sft_export.jsonl")))
+    assert (sample.instruction, sample.response) == ("Where is my badge?", "At the desk.")
+    assert "up to date" in shell("distill").out
+
+
+@pytest.mark.skipif(not TAU_BENCH.exists(), reason=f"{TAU_BENCH} is not there")
+def test_real_agent_runs_give_the_accepted_ones_and_no_other(shell: Shell) -> None:
+    shell("init", "data", "--first-day", "2026-05-01")
+    done = shell("import", "tau-bench", str(TAU_BENCH), "--at", "2026-05-01T00:00:00Z", "--json")
+    assert (done.code, done.json["imports"][0]["added"]) == (0, 200)
+    assert shell("distill").code == 0
+    scored = list(JsonlReader(ScoredRun).records(Path("data/scored-runs/2026/05/01/agent_runs.jsonl")))
+    by_run = {run.evidence_run_id: run.category for run in scored}
+    assert sorted(by_run.values()) == ["accepted"] * 84 + ["rejected"] * 116
+    samples = list(JsonlReader(SftSample).records(Path("data/distilled/sft/sft_export.jsonl")))
+    assert len(samples) == 84
+    assert {by_run[sample.source_run_id] for sample in samples} == {"accepted"}
+    for sample in samples:
+        messages = sample.messages or []
+        assert messages[-1]["role"] == "assistant"
+        calls = [call for message in messages for call in message.get("tool_calls") or ()]
+        assert all(isinstance(call["function"]["arguments"], str) for call in calls)
+
+
+def test_a_dry_run_counts_and_writes_nothing(shell: Shell) -> None:
+    Path("data/_kb").mkdir(parents=True)
+    row = {"phase": "p1", "severity": "low", "reasoning": "fine", "ts": "2026-05-01T10:00:00Z"}
+    Path("data/_kb/audits.jsonl").write_text(json.dumps(row) + "\n")
+    before = sorted(map(str, Path("data").rglob("*")))
+    done = shell("distill", "--dry-run", "--json")
+    assert done.code == 0
+    assert done.json["counts"]["samples.accepted"] == 1
+    assert sorted(map(str, Path("data").rglob("*"))) == before
+
+
+def test_partially_accepted_runs_are_exported_only_on_request(demo: Shell) -> None:
+    def categories() -> set[str]:
+        return {
+            sample.category for sample in JsonlReader(SftSample).records(Path("data/distilled/sft/sft_export.jsonl"))
+        }
+
+    assert categories() == {"accepted"}
+    assert demo("distill", "--day", "2026-05-02", "--include-partial").code == 0
+    assert categories() == {"accepted", "partially_accepted"}
+    assert demo("distill", "--day", "2026-05-02").code == 0
+    assert categories() == {"accepted"}
+
+
+def test_a_person_decides_and_only_the_day_of_the_row_is_stale(demo: Shell) -> None:
+    waiting = demo("triage", "list", "--json").json["waiting"][0]
+    done = demo("triage", "decide", waiting["sig_hash"][:16], "accepted", "--reason", "read it", "--by", "ann")
+    assert done.code == 0
+    again = demo("distill", "--json").json
+    assert [day["day"] for day in again["days"]] == [waiting["day"]]
+    left = demo("triage", "list", "--limit", "1000", "--json").json["waiting"]
+    assert waiting["sig_hash"] not in {one["sig_hash"] for one in left}
+
+
+def test_a_rewritten_stream_is_named_with_the_way_out(demo: Shell) -> None:
+    path = Path("data/_kb/audits.jsonl")
+    path.write_bytes(path.read_bytes()[:-200])
+    done = demo("streams", "check")
+    assert done.code == 1
+    assert "streams rebuild audits" in done.out
+    assert demo("distill").code != 0
+    assert demo("streams", "rebuild", "audits").code == 0
+    assert demo("distill").code == 0
+    assert demo("streams", "check", "--full").code == 0
+
+
+def test_an_edit_in_the_middle_is_found_by_a_full_check(demo: Shell) -> None:
+    path = Path("data/_kb/scrum_reviews.jsonl")
+    data = path.read_bytes()
+    middle = data.index(b"crates/", len(data) // 2)
+    path.write_bytes(data[:middle] + b"CRATES/" + data[middle + 7 :])
+    done = demo("streams", "check", "--full", "--json")
+    assert "_kb/scrum_reviews.jsonl" in {finding["file"] for finding in done.json["findings"]}
+    assert done.code == 1
+
+
+def test_a_red_gate_ends_with_1_and_names_itself(demo: Shell) -> None:
+    path = Path("data/_kb/audits.jsonl")
+    path.write_bytes(path.read_bytes().replace(b'"phase"', b'"PHASE"', 1))
+    done = demo("distill", "--day", "2026-05-01")
+    assert done.code == 1
+    assert "evidence/provenance_resolves" in done.out
+    assert "held back 2026-05-01" in done.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["frob"], 2, "No such command"),
+        (["distill", "--lake", "nowhere"], 2, "there is no lake here"),
+        (["distill", "--day", "2026-13-45"], 2, "YYYY-MM-DD"),
+        (["distill", "--day", "2027-01-01"], 2, "outside of the lake"),
+        (["distill", "--day", "2026-05-01", "--from", "2026-05-01"], 2, "say two things"),
+        (["import", "carrier-pigeon", "data/traps.json"], 2, "carrier-pigeon"),
+        (["import", "tau-bench", "missing.json"], 2, "missing.json"),
+        (["streams", "rebuild", "nope"], 2, "the streams are"),
+        (["triage", "decide", "abc", "accepted", "--reason", "x"], 2, "too short"),
+        (["triage", "decide", "0" * 16, "accepted", "--reason", "x"], 2, "no run has"),
+        (["triage", "decide", "0" * 16, "great", "--reason", "x"], 2, "is no category"),
+        (["triage", "decide", "0" * 16, "accepted", "--reason", " "], 2, "needs a reason"),
+        (["triage", "list", "--stream", "nope"], 2, "there is no stream"),
+        (["demo", "elsewhere", "--last-day", "tomorrow"], 2, "is no day"),
+    ],
+)
+def test_wrong_usage_ends_with_2_and_says_what_to_do(demo: Shell, arguments: list[str], code: int, says: str) -> None:
+    done = demo(*arguments)
+    assert done.code == code
+    assert says in " ".join((done.out + done.err).split())
+    assert "Traceback" not in done.err
+
+
+def test_settings_that_cannot_be_read_are_named(demo: Shell) -> None:
+    Path("data/lakehouse.toml").write_text("first_day = \n")
+    done = demo("distill")
+    assert done.code == 2
+    assert "lakehouse.toml" in done.err
+    assert demo("doctor").code == 3
+
+
+COMMANDS = [
+    ["init"],
+    ["demo"],
+    ["import"],
+    ["streams", "list"],
+    ["streams", "check"],
+    ["streams", "rebuild"],
+    ["distill"],
+    ["triage", "list"],
+    ["triage", "decide"],
+    ["doctor"],
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_has_help_with_an_example_and_speaks_json(shell: Shell, command: list[str]) -> None:
+    done = shell(*command, "--help")
+    assert done.code == 0
+    assert f"Example: lakehouse {' '.join(command)}" in " ".join(done.out.split())
+    assert "--json" in done.out
+
+
+def test_the_doctor_finds_a_good_lake_good(demo: Shell) -> None:
+    done = demo("doctor", "--json")
+    assert done.code == 0
+    assert all(look["ok"] for look in done.json["health"])
+    assert "LAKEHOUSE_ROOT" in done.json["environment"]
+
+
+def test_the_streams_are_listed_with_their_rows(demo: Shell) -> None:
+    rows = {row["stream"]: row for row in demo("streams", "list", "--json").json["streams"]}
+    assert len(rows) == 13
+    assert rows["audits"]["rows"] == Path("data/_kb/audits.jsonl").read_bytes().count(b"\n")
