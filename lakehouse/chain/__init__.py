@@ -2,6 +2,6 @@
 
 `collect.py`, `score.py` and `sft.py` each hold one step, a class that takes one record at a time and writes what comes
 of it; `stages.py` runs one step over one stream's day, `fused.py` all three in one pass with the same steps, `day.py`
-brings whole days up to date in as many processes as the machine has. `prior.py`, `duplicates.py` and `manifests.py`
-are what they share.
+brings whole days up to date in as many processes as the machine has, `finish.py` joins what those wrote. `prior.py`,
+`duplicates.py` and `manifests.py` are what they share.
 """

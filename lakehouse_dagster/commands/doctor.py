@@ -12,9 +12,9 @@ import typer
 
 from lakehouse.errors import LakehouseError
 from lakehouse.files import remove, write_whole
-from lakehouse.index.check import check as check_streams
 from lakehouse.lake import Lake
 from lakehouse.sql import connect
+from lakehouse.stream_check import check as check_streams
 from lakehouse_dagster.commands.shell import (
     DEFAULT_LAKE,
     DEFAULT_REPORTS,

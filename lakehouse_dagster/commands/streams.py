@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from lakehouse import index
-from lakehouse.index.check import check as check_streams
 from lakehouse.index.files import discover
+from lakehouse.stream_check import check as check_streams
 from lakehouse_dagster.commands.shell import DEFAULT_LAKE, JsonOption, LakeOption, Out, open_lake
 
 app = typer.Typer(no_args_is_help=True, help="List, check and rebuild the raw streams.")
