@@ -35,12 +35,13 @@ class Staged:
     def __init__(self, path: Path, *, durable: bool = True) -> None:
         self.path = path
         self._durable = durable
-        self.beside = path.with_name(f".{path.name}.{os.getpid()}-{next(_serial)}{TEMPORARY_SUFFIX}")
+        self.beside = path.with_name(f"{_hidden(path)}.{os.getpid()}-{next(_serial)}{TEMPORARY_SUFFIX}")
         self._file: IO[bytes] | None = None
 
     def __enter__(self) -> Staged:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            _sweep_dead(self.path)
             self._file = self.beside.open("wb", buffering=0)
         except OSError as error:
             raise _disk(error, self.path) from error
@@ -76,6 +77,7 @@ class Staged:
 def write_whole(path: Path, data: bytes) -> None:
     """Replace a file by `data`, atomically. A file that already holds these bytes is left alone."""
     if path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data:
+        _sweep_dead(path)
         return
     with Staged(path) as out:
         out.write(data)
@@ -132,6 +134,31 @@ def sweep(folder: Path) -> None:
     """Remove what killed writers left in a folder. Only for one who holds the lock of all that is written there."""
     for leftover in folder.glob(f".*{TEMPORARY_SUFFIX}"):
         leftover.unlink(missing_ok=True)
+
+
+def _hidden(path: Path) -> str:
+    """Give the start of the names that unfinished versions of a file have."""
+    return path.name if path.name.startswith(".") else f".{path.name}"
+
+
+def _sweep_dead(path: Path) -> None:
+    """Remove what killed writers left of one file; what a process that still lives writes is left alone."""
+    start = _hidden(path) + "."
+    for leftover in path.parent.iterdir():
+        if leftover.name.startswith(start) and leftover.name.endswith(TEMPORARY_SUFFIX):
+            writer = leftover.name[len(start) :].partition("-")[0]
+            if writer.isdigit() and not _alive(int(writer)):
+                leftover.unlink(missing_ok=True)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def sync_folder(folder: Path) -> None:

@@ -219,3 +219,18 @@ def test_a_hash_is_that_of_the_bytes(tmp_path: Path) -> None:
     data = b"x" * ((1 << 20) + 1)
     path.write_bytes(data)
     assert sha256_of(path) == sha256(data).hexdigest()
+
+
+def test_what_a_killed_writer_left_of_a_file_goes_with_its_next_version(tmp_path: Path) -> None:
+    path = tmp_path / "kept.json"
+    dead = subprocess.Popen([sys.executable, "-c", "pass"])
+    dead.wait()
+    left, living = tmp_path / f".kept.json.{dead.pid}-0.tmp", tmp_path / f".kept.json.{os.getppid()}-0.tmp"
+    other = tmp_path / f".kept.jsonl.{dead.pid}-0.tmp"
+    for leftover in (left, living, other):
+        leftover.write_bytes(b"half")
+    write_whole(path, b"whole")
+    assert [leftover.exists() for leftover in (left, living, other)] == [False, True, True]
+    left.write_bytes(b"half")
+    write_whole(path, b"whole")
+    assert not left.exists()
