@@ -29,7 +29,7 @@ run: .venv/installed-base home ## make a sample lake in ./data, run the whole ch
 
 # Started in DAGSTER_HOME: beside another dagster.yaml, Dagster warns that it does not use that one.
 ui: .venv/installed-base home ## open the Dagster UI on the sample lake (make ui PORT=3000)
-	@cd "$(DAGSTER_HOME)" && $(DAGSTER) PYTHONWARNINGS='ignore:Function `dev_command` is superseded' \
+	@cd "$(DAGSTER_HOME)" && exec env $(DAGSTER) PYTHONWARNINGS='ignore:Function `dev_command` is superseded' \
 	  "$(CURDIR)/$(BIN)/dagster" dev --workspace "$(CURDIR)/workspace.yaml" --port $(PORT) $(ARGS)
 
 test: .venv/installed-dev ## run the tests (make test ARGS='-n 0 -k firewall')

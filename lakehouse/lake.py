@@ -36,6 +36,13 @@ class Lake:
     def streams(self) -> dict[str, Stream]:
         """Every stream of this lake by name, in the order in which outputs join them."""
         streams = load_streams(self.settings.streams)
+        unknown = [name for name in self.settings.sft.streams or () if name not in streams]
+        if unknown:
+            raise UsageError(
+                f"[sft] streams names {unknown[0]!r}, which is no stream",
+                where=str(self.toml),
+                mend=f"the streams are {', '.join(sorted(streams))}",
+            )
         return {name: streams[name] for name in sorted(streams)}
 
     def stream(self, name: str) -> Stream:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -17,7 +18,7 @@ from lakehouse.jsonl import JsonlWriter, encode, read_json, write_json
 from lakehouse.lake import Lake
 from lakehouse.quarantine import quarantined
 from lakehouse.records import OverrideRow, QuarantinedRow
-from lakehouse.timestamps import BadTimestamp, read
+from lakehouse.timestamps import BadTimestamp, read, written
 
 STAGE = "overrides"
 
@@ -30,6 +31,18 @@ def log_path(lake: Lake) -> Path:
 def decide(lake: Lake, row: OverrideRow) -> None:
     """Append a person's verdict to the log."""
     append(log_path(lake), [encode(row)])
+
+
+def as_newest(lake: Lake, row: OverrideRow) -> OverrideRow:
+    """Date a verdict so that it is the newest on its row.
+
+    Where one stands there that is dated later (another clock was ahead), it is dated a millisecond after that one.
+    """
+    held = read_overrides(lake)[0].get(row.sig_hash)
+    if held is None or read(held.at).micros < read(row.at).micros:
+        return row
+    after = datetime.fromtimestamp(read(held.at).micros / 1e6, UTC) + timedelta(milliseconds=1)
+    return msgspec.structs.replace(row, at=written(after))
 
 
 def load_overrides(lake: Lake) -> dict[str, OverrideRow]:

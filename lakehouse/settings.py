@@ -6,6 +6,7 @@ settings do.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,7 +16,7 @@ import msgspec
 from lakehouse.errors import UsageError
 from lakehouse.files import write_whole
 
-_Day = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d\d-\d\d$")]
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 class SftSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -29,7 +30,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All of `lakehouse.toml`. `workers` is the number of processes for big days (0: one per core)."""
 
     first_day: str | None = None
-    workers: int = 0
+    workers: Annotated[int, msgspec.Meta(ge=0)] = 0
     sft: SftSettings = SftSettings()
     streams: dict[str, dict[str, Any]] = {}
     models: dict[str, str] = {}
@@ -41,21 +42,29 @@ def read_settings(path: Path) -> Settings:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return Settings()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"it cannot be read ({error})", where=str(path), mend="it is a text file in UTF-8") from None
     try:
         table = tomllib.loads(text)
         if "first_day" in table:
             table["first_day"] = str(table["first_day"])
         settings = msgspec.convert(table, Settings)
-        if settings.first_day is not None:
-            msgspec.convert(settings.first_day, _Day)
+        if settings.first_day is not None and not _DAY.fullmatch(settings.first_day):
+            raise msgspec.ValidationError(f"first_day is {settings.first_day!r}, not a day (YYYY-MM-DD)")
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise UsageError(str(error), where=str(path), mend="the settings are listed in docs/configuration.md") from None
     return settings
 
 
-def set_first_day(path: Path, day: str) -> None:
-    """Write `first_day` into `lakehouse.toml`, leaving every other line as it is; makes the file where none is."""
+def set_first_day(path: Path, day: str | None) -> None:
+    """Write `first_day` into `lakehouse.toml`, leaving every other line as it is; makes the file where none is.
+
+    Without a day only the latter.
+    """
     text = path.read_text(encoding="utf-8") if path.exists() else HEADER
+    if day is None:
+        write_whole(path, text.encode())
+        return
     lines = text.splitlines()
     line = f"first_day = {day}"
     for number, old in enumerate(lines):

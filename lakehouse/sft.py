@@ -44,6 +44,12 @@ def conversation(evidence: EvidenceRecord) -> list[dict[str, Any]] | None:
     return None
 
 
+def _is_text(content: Any) -> bool:
+    if isinstance(content, list):
+        return all(isinstance(part, dict) and isinstance(part.get("text"), str) for part in content)
+    return content is None or isinstance(content, str)
+
+
 class Content:
     """What a sample teaches, before anyone asks whether it may: its instruction, context, response, messages and id."""
 
@@ -65,6 +71,11 @@ class Content:
         """Whether there is something to ask and something to answer."""
         return bool(self.instruction.strip() and self.response.strip())
 
+    @property
+    def text_only(self) -> bool:
+        """Whether every message is text: images and sounds cannot be said in a text sample, and are not left out."""
+        return all(_is_text(message.get("content")) for message in self.messages or ())
+
 
 def synthesize(
     evidence: EvidenceRecord,
@@ -75,13 +86,13 @@ def synthesize(
     include_partial: bool = False,
     content: Content | None = None,
 ) -> SftSample | None:
-    """Make the sample of a run; `None` where it is not instructable (no text, nothing to ask).
+    """Make the sample of a run; `None` where it is not instructable (no text, nothing to ask, not text alone).
 
     Raises `SftContamination` when asked to make one of a run that must not be trained on: the firewall's first place.
     """
     quality = admit(scored, evidence.source_class, include_partial)
     content = content or Content(evidence, stream)
-    if not content.instructable:
+    if not content.instructable or not content.text_only:
         return None
     return SftSample(
         schema_version=1,

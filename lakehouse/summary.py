@@ -13,6 +13,7 @@ from lakehouse.gates.verdicts import REQUIRED, read_verdicts, why_held
 from lakehouse.jsonl import write_json
 from lakehouse.lake import Lake
 from lakehouse.publish.sft import ASSET
+from lakehouse.publish.state import read_publication
 from lakehouse.records import ChecksReport, FirewallReport, Receipt, RunSummary, Verdict
 from lakehouse.run import Run, run_hash
 
@@ -62,8 +63,10 @@ def _verdicts(lake: Lake, days: Sequence[str]) -> Iterator[tuple[str, Verdict]]:
 
 
 def _held(lake: Lake) -> dict[str, str]:
+    """Give what the last publication held back, and what the next would."""
+    last = read_publication(lake, ASSET)
     reasons = ((day, why_held(lake, day)) for day in manifest_days(lake, "collect"))
-    return {day: why for day, why in reasons if why is not None}
+    return {**(last.held_days if last else {}), **{day: why for day, why in reasons if why is not None}}
 
 
 def _partition(days: Sequence[str]) -> str:

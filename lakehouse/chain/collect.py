@@ -63,6 +63,9 @@ def to_evidence(stream: Stream, source_file: str, offset: int, line: bytes, reco
                 stamp = getattr(row, key)
                 if stamp is not None:
                     break
+        if stamp is None:
+            # The index found a time where the stream said; a declaration that changed since says another place.
+            raise BadRow("missing_field", stream.timestamp_keys[0], "the row has no time under its stream's keys")
         timestamp = stamp if type(stamp) is str else str(stamp)
         if not timestamp.endswith("Z") and lacks_offset(timestamp):
             marks = {**(marks or {}), "timestamp_assumed_utc": True}
@@ -77,6 +80,10 @@ def to_evidence(stream: Stream, source_file: str, offset: int, line: bytes, reco
         raise _refusal(error, sig_hash) from None
     except BadRow as error:
         raise Refused(error.code, error.field, error.reason, sig_hash) from None
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        # A transform's own fault, most likely a plugin's: the row is kept with it, and its neighbours go on.
+        reason = f"the transform of {stream.name!r} failed on it: {type(error).__name__}: {error}"
+        raise Refused("transform_error", None, reason, sig_hash) from None
 
 
 def _first(row: dict[str, Any], keys: tuple[str, ...]) -> Any:

@@ -76,6 +76,16 @@ def sft_fingerprint(lake: Lake, evidence: DayManifest, scored: DayManifest) -> s
     return fingerprint(sft.VERSION, data_hash(evidence.outputs), data_hash(scored.outputs), settings, templates)
 
 
+def _gone(lake: Lake, manifests: Iterable[DayManifest | None]) -> str | None:
+    """Name a file that a stage made and that is not there any more, or not in its length."""
+    for manifest in manifests:
+        for ref in manifest.outputs if manifest else ():
+            path = lake.root / ref.path
+            if not path.exists() or path.stat().st_size != ref.bytes:
+                return ref.path
+    return None
+
+
 class Staleness:
     """Tells which days are not what their input calls for. Reads the index and the overrides once."""
 
@@ -108,6 +118,9 @@ class Staleness:
             return "it was never collected"
         if samples is not None and waits_for_mending(day, self.indexes):
             return None
+        gone = _gone(self._lake, (evidence, scored, samples))
+        if gone is not None:
+            return f"{gone} is gone or was cut"
         if evidence.fingerprint != collect_fingerprint(self._lake, day, self.indexes):
             return "its rows or the code that collects them changed"
         if scored is None:

@@ -15,6 +15,8 @@ from lakehouse.lake import Lake
 from lakehouse.records import GateVerdicts, Verdict
 
 MOST_OFFENDERS = 100
+MISSING = "missing, the gate has not looked at this day"
+STALE = "stale, the data changed after the gate looked at it"
 STAGE_OF = {"evidence": "collect", "scored_runs": "score", "sft_samples": "export-sft"}
 """Which stage makes the data of a daily asset."""
 
@@ -96,9 +98,9 @@ def why_held(lake: Lake, day: str, assets: Sequence[str] = tuple(REQUIRED)) -> s
         for check in REQUIRED[asset]:
             found = verdicts.get(check)
             if found is None:
-                return f"{asset}/{check}: missing, the gate has not looked at this day"
+                return f"{asset}/{check}: {MISSING}"
             if found.input_sha256 != current:
-                return f"{asset}/{check}: stale, the data changed after the gate looked at it"
+                return f"{asset}/{check}: {STALE}"
             if not found.passed and found.severity == "ERROR":
                 return f"{asset}/{check}: red, {found.summary}"
     return None

@@ -93,7 +93,7 @@ def import_with(
     """Append the runs of a log to `_kb/agent_runs/<stem>.jsonl`, each once; `progress` hears how many were read.
 
     Lowers `first_day` where a run is older. Raises `UsageError` where the log cannot be read, and, before anything is
-    written, where a run has no time and `options.at` gives none.
+    written, where no run has a time and `options.at` gives none.
     """
     if options.at is not None and options.at.tzinfo is None:
         raise UsageError("the time given has no offset", where="--at", mend="write it as 2026-05-01T00:00:00Z")
@@ -126,12 +126,20 @@ def safe_name(stem: str) -> str:
 
 
 def _require_times(importer: Importer, path: Path, options: ImportOptions) -> None:
-    """Refuse a log with a run that has no time, before anything of it is written."""
+    """Refuse a log in which no run has a time, before anything of it is written.
+
+    Where some have one, the others are refused one by one.
+    """
+    first: str | None = None
     for item in importer.read(path, options):
-        if isinstance(item, ImportedRun) and "ts" not in item.row:
-            raise UsageError(
-                "the run has no time", where=item.where, mend="pass the time of the first: --at 2026-05-01T00:00:00Z"
-            )
+        if isinstance(item, ImportedRun):
+            if "ts" in item.row:
+                return
+            first = first or item.where
+    if first is not None:
+        raise UsageError(
+            "the run has no time", where=first, mend="pass the time of the first: --at 2026-05-01T00:00:00Z"
+        )
 
 
 def _take(
@@ -170,7 +178,7 @@ def dated(row: dict[str, Any], moment: datetime) -> dict[str, Any]:
 def _fault(row: dict[str, Any]) -> str | None:
     """Say why the chain would refuse the row, by the very rules of its stream; `None` where it would not."""
     if "ts" not in row:
-        return "the run has no time"
+        return "the run has no time; --at gives one"
     try:
         check_messages(msgspec.convert(row, AgentRun).messages or [])
         timestamps.read(row["ts"])

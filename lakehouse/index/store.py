@@ -38,11 +38,13 @@ class State(msgspec.Struct):
     """What the index knows beside its ranges.
 
     `broken` is the error that keeps the stream from being indexed; `generation` counts how often its content was
-    accepted anew, so that the days made from the old content are stale.
+    accepted anew, so that the days made from the old content are stale. `timestamp_keys` are those that the days were
+    read from.
     """
 
     schema_version: int = 1
     generation: int = 0
+    timestamp_keys: list[str] = []
     files: list[IndexedFile] = []
     broken: str | None = None
 

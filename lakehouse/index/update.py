@@ -68,6 +68,11 @@ def update_stream(lake: Lake, name: str, limit: int | None = None) -> StreamUpda
     result = StreamUpdate(name)
     with locked(lake.lock(f"index-{name}")):
         index = load(lake, name)
+        keys = list(stream.timestamp_keys)
+        if index.state.files and index.state.timestamp_keys != keys:
+            # Read by other keys, the rows may lie on other days.
+            index = LineIndex(name, State(generation=index.state.generation + 1))
+        index.state.timestamp_keys = keys
         try:
             files = follow(lake, name, index.state.files, discover(lake, stream))
         except StreamRewritten as error:

@@ -25,6 +25,7 @@ from lakehouse.jsonl import JsonlWriter, unreadable
 from lakehouse.lake import Lake
 from lakehouse.publish.forms import chat, messages_line, prompt_completion_line
 from lakehouse.publish.settle import Drop, drops
+from lakehouse.publish.state import CHANGED, keep
 from lakehouse.records import DayManifest, FileRef, SftSample, Verdict
 from lakehouse.stamps import cut_sample
 
@@ -61,7 +62,14 @@ def publish(
     The candidate passes the firewall's second and third place before it is moved into place; raises `GateFailed` (and
     leaves what was published before) where it does not. Memory: one sample, and what DuckDB may take.
     """
-    with locked(lake.lock(f"publish-{ASSET}")), ExitStack() as stack:
+    with locked(lake.lock(f"publish-{ASSET}")):
+        result = _publish(lake, connection, now, include_partial, done)
+        keep(lake, ASSET, result.outputs, result.held_days, include_partial=include_partial)
+    return result
+
+
+def _publish(lake: Lake, connection: Any, now: str, include_partial: bool, done: Callable[[str], None]) -> Published:
+    with ExitStack() as stack:
         sweep(lake.sft)
         days = manifest_days(lake, STAGE)
         manifests = {day: _manifest(lake, day) for day in days}
@@ -111,7 +119,7 @@ def _changed(lake: Lake, manifest: DayManifest) -> str | None:
     for ref in manifest.outputs:
         path = lake.root / ref.path
         if path == lake.part(manifest.day) and (not path.exists() or sha256_of(path) != ref.sha256):
-            return f"sft_samples: {ref.path} changed after its gates looked at it"
+            return f"sft_samples: {ref.path} {CHANGED}"
     return None
 
 

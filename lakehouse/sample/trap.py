@@ -94,7 +94,7 @@ class Site:
         row = maker.make(self.draw, category, f"trap-{self.draw.hexadecimal(10)}")
         return {**row, maker.stamp: written(moment)}
 
-    def override(self, line: bytes, category: Category, days_later: int, reason: str) -> None:
+    def override(self, line: bytes, category: Category, minutes_later: int, reason: str) -> None:
         """Let a person overrule the verdict on a line."""
         at = datetime(self.last_day.year, self.last_day.month, self.last_day.day, 18, tzinfo=UTC)
         self.overrides.append(
@@ -103,7 +103,7 @@ class Site:
                 category=category,
                 by="shift-lead",
                 reason=reason,
-                at=written(at + timedelta(days=days_later)),
+                at=written(at + timedelta(minutes=minutes_later)),
             )
         )
 

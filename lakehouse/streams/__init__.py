@@ -47,8 +47,15 @@ def load_streams(declared: Mapping[str, Any] | None = None) -> dict[str, Stream]
 
 def _plugins() -> Iterable[Stream]:
     for point in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda point: point.name):
-        loaded = point.load()
-        stream = loaded if isinstance(loaded, Stream) else loaded()
+        try:
+            loaded = point.load()
+            stream = loaded if isinstance(loaded, Stream) else loaded()
+        except (ImportError, AttributeError, LookupError, TypeError, ValueError, RuntimeError) as error:
+            raise UsageError(
+                f"it cannot be loaded ({type(error).__name__}: {error})",
+                where=f"entry point {point.value!r} of group {ENTRY_POINT_GROUP!r}",
+                mend="mend that package, or uninstall it",
+            ) from error
         if not isinstance(stream, Stream):
             raise UsageError(
                 f"it gives a {type(stream).__name__}, not a lakehouse.streams.Stream",

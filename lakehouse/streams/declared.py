@@ -117,6 +117,10 @@ def _plan(fields: dict[str, str], where: str) -> dict[str, Getter]:
                 where=where,
                 mend=f"use metadata.<name> or one of {known}",
             )
+        if ("{" in source or "}" in source) and (_HOLE.sub("", source).strip("{}") != _HOLE.sub("", source)):
+            raise UsageError(
+                f"fields.{target} = {source!r} has a brace without its other", where=where, mend="write {dotted.path}"
+            )
         plan[target] = partial(_fill, source) if _HOLE.search(source) else partial(_path, source)
     return plan
 

@@ -12,6 +12,8 @@ from lakehouse.dry_run import count as count_dry
 from lakehouse.dry_run import shadow
 from lakehouse.errors import UsageError
 from lakehouse.lake import Lake
+from lakehouse.publish.sft import ASSET
+from lakehouse.publish.state import due
 from lakehouse.timestamps import days_between
 from lakehouse_dagster.commands.shell import (
     DEFAULT_LAKE,
@@ -53,7 +55,8 @@ def distill(
         report = index.update_all(opened)
     for error in report.broken.values():
         out.say(f"[red]left out:[/red] {error}")
-    days = _days(opened, day, first, last)
+    days = _days(opened, day, first, last, include_partial)
+    _tell_of_early_rows(out, opened)
     if not days:
         out.say("Everything else is up to date." if report.broken else "Everything is up to date.")
         out.answer(days=[], up_to_date=not report.broken, broken_streams=report.broken)
@@ -69,25 +72,50 @@ def distill(
         raise typer.Exit(result.exit_code or 2)
 
 
-def _days(lake: Lake, day: str | None, first: str | None, last: str | None) -> list[str]:
+def _days(
+    lake: Lake, day: str | None, first: str | None, last: str | None, include_partial: bool | None = None
+) -> list[str]:
     if day is not None and (first or last):
         raise UsageError("--day and --from/--to say two things", mend="give one of them")
     staleness = Staleness(lake)
     known = staleness.days()
     if day is None and first is None and last is None:
-        return list(staleness.stale(today()))
+        stale = staleness.stale(today())
+        partial = lake.settings.sft.include_partial if include_partial is None else include_partial
+        return list(stale or due(lake, ASSET, today(), partial))
     start, end = (day, day) if day is not None else (first or min(known, default=today()), last or today())
     try:
         wanted = days_between(start or "", end or "")
     except ValueError:
         raise UsageError(f"{start!r} to {end!r} are no days", mend="write them as YYYY-MM-DD") from None
     begins = lake.settings.first_day
+    if end and start and start > end:
+        raise UsageError(f"{start} is after {end}", mend="give the first day to --from and the last to --to")
     if not wanted or wanted[-1] > today() or (begins is not None and wanted[0] < begins):
         raise UsageError(
             f"{start} to {end} is outside of the lake, which goes from {begins or 'its oldest row'} to today, {today()}",
             mend="choose other days, or set first_day in lakehouse.toml",
         )
     return [one for one in wanted if one in known] if day is None else wanted
+
+
+def _tell_of_early_rows(out: Out, lake: Lake) -> None:
+    """Say that rows are left out for their age: nobody looks for them in the quarantine unasked."""
+    first = lake.settings.first_day
+    if first is None:
+        return
+    days = {
+        day: lines
+        for name in lake.streams
+        for day, lines in index.load(lake, name).lines_by_day().items()
+        if day < first
+    }
+    if days:
+        out.say(
+            f"Rows of {len(days)} days before first_day = {first} are left out (quarantine/undated, before_first_day); "
+            f"the oldest is of {min(days)}. To use them, set first_day in {lake.toml}."
+        )
+    out.answer(days_before_first=sorted(days))
 
 
 def run_with_progress(
@@ -131,10 +159,14 @@ def show_run(out: Out, lake: Lake, result: RunResult, reports: Path) -> None:
         out.table("Days", list(rows[0]), [list(row.values()) for row in rows[-SHOWN_DAYS:]])
     summary = result.summary
     if summary is not None:
-        out.say(
-            f"Exported [bold]{summary.counts.get('export-sft.out', 0):,} samples[/bold]; the firewall blocked "
-            f"{summary.firewall.blocked:,} runs. Gates: {summary.checks.passed} green, {summary.checks.failed} red."
-        )
+        gates = f"Gates: {summary.checks.passed} green, {summary.checks.failed} red."
+        if "export-sft" in summary.stages and summary.status == "ok":
+            out.say(
+                f"Exported [bold]{summary.counts.get('export-sft.out', 0):,} samples[/bold]; the firewall blocked "
+                f"{summary.firewall.blocked:,} runs. {gates}"
+            )
+        else:
+            out.say(f"[bold]Nothing new was published[/bold]: what was published before still stands. {gates}")
         for day, why in summary.held_days.items():
             out.say(f"[red]held back[/red] {day}: {why}")
         for check in result.failed_checks:
@@ -164,5 +196,7 @@ def _dry(out: Out, lake: Lake, day: str | None, first: str | None, last: str | N
         ["what", "count"],
         sorted(totals.items()),
     )
+    if not days:
+        out.say("Everything is up to date: no day to count.")
     out.answer(days=days, counts=dict(sorted(totals.items())), dry_run=True)
     out.close()

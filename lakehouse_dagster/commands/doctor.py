@@ -75,8 +75,9 @@ def doctor(
         environment={variable.name: shown(variable) for variable in VARIABLES},
     )
     out.close()
-    if not all(one.ok for one in answers):
-        raise typer.Exit(3)
+    bad = {one.what for one in answers if not one.ok}
+    if bad:
+        raise typer.Exit(2 if bad & {"lake", "settings", "streams"} else 3)
 
 
 def _python() -> Answer:

@@ -47,7 +47,7 @@ def import_logs(
     out.answer(imports=[_as_fields(path, report) for path, report in zip(files, reports, strict=True)])
     out.close()
     if any(report.refused for report in reports):
-        raise typer.Exit(1)
+        raise typer.Exit(2)
 
 
 def _moment(at: str | None) -> datetime | None:
@@ -70,7 +70,8 @@ def _begin_with_oldest(lake: Lake) -> None:
 
 def _show(out: Out, path: Path, report: ImportReport) -> None:
     out.say(
-        f"{path.name}: {report.read} runs read, [bold]{report.added} added[/bold] to {report.file}, "
+        f"{path.name}: {report.read} runs read, [bold]{report.added} added[/bold]"
+        f"{f' to {report.file}' if report.added else ''}, "
         f"{report.already_there} were there already, {len(report.refused)} refused."
     )
     if report.changed:

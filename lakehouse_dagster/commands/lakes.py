@@ -21,7 +21,7 @@ FolderArgument = Annotated[Path, typer.Argument(envvar="LAKEHOUSE_ROOT", help="T
 def init(
     folder: FolderArgument = DEFAULT_LAKE,
     first_day: Annotated[
-        str | None, typer.Option(help="The oldest day to process (YYYY-MM-DD); default: the oldest row's, else today.")
+        str | None, typer.Option(help="The oldest day to process (YYYY-MM-DD); default: the oldest row's.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -31,16 +31,21 @@ def init(
     """
     out = Out(as_json)
     lake = Lake(folder.resolve())
-    lake.raw.mkdir(parents=True, exist_ok=True)
+    try:
+        lake.raw.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"no lake can be made ({error.strerror})", where=str(lake.root), mend="name a folder"
+        ) from None
     if first_day is not None:
         _check_day(first_day)
     if first_day is None and lake.settings.first_day is None:
-        report = index.update_all(lake)
-        first_day = min([day for day in report.days if day <= today()], default=today())
-    if first_day is not None:
-        set_first_day(lake.toml, first_day)
-        lake = Lake(lake.root)
-    out.say(f"The lake [bold]{lake.root}[/bold] begins on {lake.settings.first_day}.")
+        index.update_all(lake)
+        days = {day for name in lake.streams for day in index.load(lake, name).lines_by_day() if day <= today()}
+        first_day = min(days, default=None)
+    set_first_day(lake.toml, first_day)
+    lake = Lake(lake.root)
+    out.say(f"The lake [bold]{lake.root}[/bold] begins {_beginning(lake)}.")
     out.say(
         f"Next: put JSONL streams into {lake.raw}, or `lakehouse import`; then `lakehouse distill --lake {folder}`."
     )
@@ -70,6 +75,8 @@ def demo(
         out.say(f"The sample lake in [bold]{root}[/bold] is there already; running the chain on it.")
     else:
         end = date.fromisoformat(_check_day(last_day)) if last_day else datetime.now(UTC).date() - timedelta(days=1)
+        if end.isoformat() > today():
+            raise UsageError(f"{end} has not come yet", where="--last-day", mend=f"choose a day up to today, {today()}")
         with out.progress("Making a sample lake", None):
             made = make_sample(root, seed=seed, days=days, rows_per_day=rows, last_day=end)
         out.say(
@@ -86,7 +93,11 @@ def demo(
     show_run(out, lake, result, reports.resolve())
     missed = unmet(lake, traps)
     checked = sum(trap.needs == "chain" for trap in traps)
-    out.say(f"Traps: {checked - len(missed)} of {checked} came out as expected ({root / 'TRAPS.md'} lists them).")
+    later = len(traps) - checked
+    out.say(
+        f"Traps: {checked - len(missed)} of {checked} came out as expected"
+        f"{f' ({later} more wait for steps that this run does not have)' if later else ''}; {root / 'TRAPS.md'} lists them."
+    )
     for trap, why in missed:
         out.say(f"  [red]{trap.id}[/red] at {trap.source_file}:{trap.line_offset}: {why}")
     out.say("")
@@ -107,6 +118,11 @@ def demo(
         raise GateFailed(f"{len(missed)} traps did not come out as expected", where=str(root / "TRAPS.md"))
     if not result.success:
         raise typer.Exit(result.exit_code)
+
+
+def _beginning(lake: Lake) -> str:
+    first = lake.settings.first_day
+    return f"on {first}" if first else "with its oldest row; first_day in lakehouse.toml can set a later day"
 
 
 def _check_day(day: str) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated, get_args
 import typer
 
 from lakehouse.errors import UsageError
+from lakehouse.overrides import as_newest
 from lakehouse.overrides import decide as record_decision
 from lakehouse.records import Category, OverrideRow
 from lakehouse.timestamps import written
@@ -73,6 +74,7 @@ def decide(
         reason=reason,
         at=written(datetime.now(UTC)),
     )
+    row = as_newest(opened, row)
     record_decision(opened, row)
     out.say(f"{scored.evidence_task_id} was {scored.category} and is now {category}, says {row.by}.")
     out.say(f"Next: lakehouse distill --lake {lake}")

@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 
 from lakehouse.canonical import sig_hash
 from lakehouse.chain import fused, stages
+from lakehouse.chain.collect import Refused, to_evidence
 from lakehouse.chain.duplicates import Duplicates
 from lakehouse.quarantine import RAW_LIMIT, quarantined
+from lakehouse.streams import Stream
 
 DAY = "2026-05-01"
 
@@ -244,3 +246,21 @@ def test_a_quarantined_line_is_kept_up_to_its_limit(raw: bytes, kept: str | None
     row = quarantined("collect", "audits", "_kb/audits.jsonl", 0, "bad_value", "why", raw)
     assert row.raw == kept
     assert (base64.b64decode(row.raw_b64) if row.raw_b64 is not None else None) == encoded
+
+
+def test_a_row_on_which_a_transform_fails_is_quarantined_and_named() -> None:
+    def broken(row: Any, seen: Any) -> Any:
+        raise KeyError("no such thing")
+
+    stream = Stream(
+        name="mine",
+        source_class="telemetry",
+        role="executor",
+        scorer="outcome",
+        row_type=dict,
+        transform=broken,
+        description="",
+    )
+    with pytest.raises(Refused, match="transform of 'mine'") as refused:
+        to_evidence(stream, "_kb/mine.jsonl", 3, b'{"ts":"2026-05-01T10:00:00Z"}', "")
+    assert refused.value.code == "transform_error"

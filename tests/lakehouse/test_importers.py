@@ -326,10 +326,17 @@ def test_runs_without_a_time_are_spread_one_second_apart_in_file_order(tmp_path)
 
 def test_runs_without_a_time_and_no_time_given_write_nothing(tmp_path):
     lake = Lake(tmp_path / "lake")
-    path = write(tmp_path, "log.jsonl", flat(), {"messages": [ASK, ANSWER]})
+    path = write(tmp_path, "log.jsonl", {"messages": [ASK]}, {"messages": [ASK, ANSWER]})
     with pytest.raises(UsageError, match="--at 2026-05-01T00:00:00Z"):
         import_file(lake, "openai-chat", path)
     assert not (lake.root / "_kb").exists()
+
+
+def test_a_run_without_a_time_among_others_is_refused_and_the_others_go_on(tmp_path):
+    lake = Lake(tmp_path / "lake")
+    path = write(tmp_path, "log.jsonl", {"messages": [ASK, ANSWER]}, flat())
+    report = import_file(lake, "openai-chat", path)
+    assert (report.added, [refused.where for refused in report.refused]) == (1, [f"{path}:1"])
 
 
 def test_a_given_time_without_offset_is_a_usage_error(tmp_path):

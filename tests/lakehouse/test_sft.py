@@ -214,3 +214,10 @@ def test_a_sample_carries_its_run() -> None:
     )
     assert made.provenance == record.provenance
     assert made.messages is None
+
+
+def test_a_conversation_with_an_image_is_no_sample() -> None:
+    image = {"role": "user", "content": [{"type": "text", "text": "What is this?"}, {"type": "image_url"}]}
+    answer = {"role": "assistant", "content": "A badge."}
+    assert sample("agent_runs", messages=[image, answer], reward=1.0) is None
+    assert sample("agent_runs", messages=[{**image, "content": image["content"][:1]}, answer], reward=1.0) is not None

@@ -231,7 +231,130 @@ def test_settings_that_cannot_be_read_are_named(demo: Shell) -> None:
     done = demo("distill")
     assert done.code == 2
     assert "lakehouse.toml" in done.err
-    assert demo("doctor").code == 3
+    assert demo("doctor").code == 2
+
+
+def samples() -> list[SftSample]:
+    return list(JsonlReader(SftSample).records(Path("data/distilled/sft/sft_export.jsonl")))
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        "distilled",
+        "distilled/sft/sft_export.jsonl",
+        "distilled/sft/sft_messages.jsonl",
+        "distilled/sft/parts/2026/05/01.jsonl",
+        "evidence/2026/05/02",
+        "scored-runs/2026/05/01/audits.jsonl",
+        "gates",
+        "index/published",
+    ],
+)
+def test_what_is_deleted_is_made_again_by_the_next_distill(demo: Shell, lost: str) -> None:
+    before = {path: path.read_bytes() for path in Path("data/distilled/sft").glob("*.jsonl")}
+    path = Path("data", lost)
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    assert demo("distill").code == 0
+    assert path.exists()
+    held = demo("distill", "--json")
+    assert held.json.get("up_to_date") is True
+    found = {path: path.read_bytes().count(b"\n") for path in before}
+    assert found == {path: data.count(b"\n") for path, data in before.items()}
+
+
+def test_a_changed_part_is_held_back_listed_and_then_made_again(demo: Shell) -> None:
+    path, whole = Path("data/distilled/sft/parts/2026/05/01.jsonl"), len(samples())
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b'"instruction":"', b'"instruction":"X', 1)[:-1])
+    path.write_bytes(data[:100] + bytes([data[100] ^ 1]) + data[101:])
+    done = demo("distill", "--day", "2026-05-02", "--json")
+    assert "changed" in done.json["summary"]["held_days"]["2026-05-01"]
+    assert len(samples()) < whole
+    assert [day["day"] for day in demo("distill", "--json").json["days"]] == ["2026-05-01"]
+    assert len(samples()) == whole
+
+
+def test_partials_can_be_asked_for_when_every_day_is_up_to_date(demo: Shell) -> None:
+    accepted = len(samples())
+    assert demo("distill", "--include-partial").code == 0
+    assert len(samples()) > accepted
+    assert demo("distill").code == 0
+    assert len(samples()) == accepted
+
+
+def test_rows_that_were_there_before_their_stream_was_declared_are_used(shell: Shell) -> None:
+    assert shell("init", "data").code == 0
+    Path("data/_kb/tickets.jsonl").write_text(
+        '{"id":7,"answer":"At the desk.","good":true,"at":"2026-05-01T10:00:00Z"}\n'
+    )
+    with Path("data/lakehouse.toml").open("a") as settings:
+        settings.write(
+            '[streams.tickets]\nclass = "telemetry"\nscorer = "outcome"\ntimestamp = "at"\n[streams.tickets.fields]\n'
+            'task_id = "ticket:{id}"\ntext = "answer"\n"metadata.passed" = "good"\n'
+        )
+    assert shell("distill").code == 0
+    assert [sample.task_id for sample in samples()] == ["ticket:7"]
+
+
+def test_another_timestamp_key_moves_the_rows_to_their_new_day(shell: Shell) -> None:
+    Path("data/_kb").mkdir(parents=True)
+    row = {"id": 7, "answer": "yes", "good": True, "opened": "2026-04-30T10:00:00Z", "closed": "2026-05-01T10:00:00Z"}
+    Path("data/_kb/tickets.jsonl").write_text(json.dumps(row) + "\n")
+    declared = (
+        '[streams.tickets]\nclass = "telemetry"\nscorer = "outcome"\ntimestamp = "{}"\n[streams.tickets.fields]\n'
+        'task_id = "ticket:{{id}}"\ntext = "answer"\n"metadata.passed" = "good"\n'
+    )
+    for key, day in (("closed", "2026-05-01"), ("opened", "2026-04-30")):
+        Path("data/lakehouse.toml").write_text(declared.format(key))
+        assert shell("distill").code == 0
+        assert [sample.task_id for sample in samples()] == ["ticket:7"]
+        evidence = [path for path in Path("data/evidence").rglob("*.jsonl") if path.stat().st_size]
+        assert ["-".join(path.parts[-4:-1]) for path in evidence] == [day]
+
+
+def test_a_decision_counts_although_a_later_dated_one_stands(demo: Shell) -> None:
+    waiting = demo("triage", "list", "--json").json["waiting"][0]
+    log = Path("data/_kb/human_overrides.jsonl")
+    ahead = {
+        "sig_hash": waiting["sig_hash"],
+        "category": "rejected",
+        "by": "bob",
+        "reason": "x",
+        "at": "2999-01-01T00:00:00Z",
+    }
+    log.write_text(log.read_text() + json.dumps(ahead) + "\n")
+    demo("distill")
+    demo("triage", "decide", waiting["sig_hash"], "accepted", "--reason", "read it", "--by", "ann")
+    assert [day["day"] for day in demo("distill", "--json").json["days"]] == [waiting["day"]]
+    path = Path("data/scored-runs", *waiting["day"].split("-"), f"{waiting['stream']}.jsonl")
+    found = {run.provenance.sig_hash: run for run in JsonlReader(ScoredRun).records(path)}
+    assert found[waiting["sig_hash"]].reasons[0] == "human_override:ann"
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        (b"\xff\xfe", "cannot be read"),
+        (b"workers = -1\n", "workers"),
+        (b'first_day = "may"\n', "first_day"),
+        (b'[sft]\nstreams = ["nope"]\n', "nope"),
+        (b"what = 1\n", "what"),
+    ],
+)
+def test_a_bad_setting_is_an_error_that_names_it(demo: Shell, settings: bytes, says: str) -> None:
+    Path("data/lakehouse.toml").write_bytes(settings)
+    for command in ("distill", "doctor"):
+        done = demo(command)
+        assert done.code == 2
+        assert says in done.out + done.err
+
+
+def test_a_lake_cannot_be_made_where_a_file_is(shell: Shell) -> None:
+    Path("file").write_text("")
+    done = shell("init", "file")
+    assert done.code == 2
+    assert "no lake can be made" in done.err
 
 
 COMMANDS = [
