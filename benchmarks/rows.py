@@ -31,7 +31,7 @@ def rows(count: int, seed: int = 7) -> Iterator[tuple[str, bytes]]:
 
     def text(size: int) -> str:
         start = rng.randrange(len(pool) - 40)
-        return ". ".join(pool[start : start + size // 60])
+        return ". ".join(pool[start : start + size // 53])
 
     def scrum(n: int, ts: str) -> dict[str, object]:
         return {
