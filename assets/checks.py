@@ -16,7 +16,6 @@ from dagster_duckdb import DuckDBResource
 
 from assets.days import days_of
 from assets.describing import rows_table
-from assets.exports import PARTIAL
 from assets.failures import told
 from assets.previews import accepted
 from lakehouse.errors import LakehouseError, OutsideFailure
@@ -24,6 +23,7 @@ from lakehouse.gates import contamination, daily
 from lakehouse.gates.verdicts import read_verdicts, record, verdict
 from lakehouse.lake import Lake
 from lakehouse.publish.sft import ASSET, NATIVE
+from lakehouse.publish.state import read_publication
 from lakehouse.records import Verdict
 from resources.database import connection
 from resources.lake import LakeResource
@@ -186,7 +186,7 @@ def contamination_firewall(
     path = domain.sft / NATIVE
     with told(context.op_execution_context.retry_number), connection(duckdb, domain) as opened:
         if path.exists():
-            partial = _partial_asked_for(context.instance, domain)
+            partial = _partial_asked_for(domain)
             found = contamination.contamination_firewall(domain, path, opened, run.now(), include_partial=partial)
         else:
             found = _nothing_published(run.now())
@@ -205,11 +205,10 @@ def contamination_firewall(
     )
 
 
-def _partial_asked_for(instance: dg.DagsterInstance, lake: Lake) -> bool:
-    """Say whether the export that is there was asked to hold partially accepted runs: by its own run, else as set."""
-    event = instance.get_latest_materialization_event(dg.AssetKey(ASSET))
-    said = event.asset_materialization.metadata.get(PARTIAL) if event and event.asset_materialization else None
-    return lake.settings.sft.include_partial if said is None else bool(said.value)
+def _partial_asked_for(lake: Lake) -> bool:
+    """Say whether the export that is there was asked to hold partially accepted runs: by its own record, else as set."""
+    last = read_publication(lake, ASSET)
+    return lake.settings.sft.include_partial if last is None else last.include_partial
 
 
 def _nothing_published(now: str) -> Verdict:

@@ -20,8 +20,6 @@ from resources.lake import LakeResource
 
 GROUP = "exports"
 STAGE = "export-sft"
-PARTIAL = "include_partial"
-"""The metadata entry that says whether partially accepted runs were asked for."""
 
 
 class SftExportConfig(dg.Config):
@@ -68,7 +66,7 @@ def sft_export(
             "runs_quarantined": published.records_quarantined,
             "held_days": len(held),
             "held": rows_table(held, ("day", "why")),
-            PARTIAL: partial,
+            "include_partial": partial,
             **{f"firewall_{name}": number for name, number in published.firewall.items()},
             "left_out": dg.MetadataValue.md(bars("reason", published.skip_reasons)),
             "samples_per_stream": dg.MetadataValue.md(bars("stream", published.per_stream)),

@@ -33,7 +33,6 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     workers: Annotated[int, msgspec.Meta(ge=0)] = 0
     sft: SftSettings = SftSettings()
     streams: dict[str, dict[str, Any]] = {}
-    models: dict[str, str] = {}
 
 
 def read_settings(path: Path) -> Settings:

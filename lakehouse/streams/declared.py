@@ -105,9 +105,8 @@ def reach(row: Any, path: str) -> Any:
 
 
 def _plan(fields: dict[str, str], where: str) -> dict[str, Getter]:
-    for required in ("task_id",):
-        if required not in fields:
-            raise UsageError(f"fields.{required} is missing", where=where, mend="say how a row names its task")
+    if "task_id" not in fields:
+        raise UsageError("fields.task_id is missing", where=where, mend="say how a row names its task")
     plan: dict[str, Getter] = {}
     for target, source in fields.items():
         if target not in _OWN_FIELDS and target not in _ROW_FIELDS and not target.startswith("metadata."):
@@ -117,7 +116,7 @@ def _plan(fields: dict[str, str], where: str) -> dict[str, Getter]:
                 where=where,
                 mend=f"use metadata.<name> or one of {known}",
             )
-        if ("{" in source or "}" in source) and (_HOLE.sub("", source).strip("{}") != _HOLE.sub("", source)):
+        if not {"{", "}"}.isdisjoint(_HOLE.sub("", source)):
             raise UsageError(
                 f"fields.{target} = {source!r} has a brace without its other", where=where, mend="write {dotted.path}"
             )

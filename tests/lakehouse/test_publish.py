@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 from lakehouse.errors import GateFailed, LakehouseError, SftContamination
 from lakehouse.files import sha256_of
+from lakehouse.publish import sft as publishing
 from lakehouse.publish.forms import chat, messages_line, prompt_completion_line
-from lakehouse.publish.sft import stream_of
+from lakehouse.publish.sft import ASSET, stream_of
+from lakehouse.publish.state import due
 from lakehouse.records import Provenance, SftSample
 
 DAYS = ["2026-05-01", "2026-05-02", "2026-05-03"]
@@ -420,3 +422,27 @@ def test_every_published_line_has_a_prompt_and_ends_on_an_assistant(lab: Any, ro
 )
 def test_a_file_belongs_to_its_stream(path: str, stream: str) -> None:
     assert stream_of(path, {"_kb/audits": "audits"}) == stream
+
+
+def test_a_publication_that_was_interrupted_is_due_again(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = {"run_id": "r1", "prompt": "a?", "response": "b", "reward": 1.0, "ts": "2026-05-01T10:00:00Z"}
+    lab.write("agent_runs", row)
+    lab.night()
+    assert due(lab.lake, ASSET, "2026-05-02", include_partial=False) == {}
+    lab.write("agent_runs", {**row, "run_id": "r2", "prompt": "c?"})
+    with monkeypatch.context() as killed:
+        # The files are in place, or some of them; the record, which comes last, is not.
+        killed.setattr(publishing, "keep", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            lab.night("killed")
+    assert lab.stale() == {}
+    assert list(due(lab.lake, ASSET, "2026-05-02", include_partial=False)) == ["2026-05-01"]
+    lab.publish()
+    assert due(lab.lake, ASSET, "2026-05-02", include_partial=False) == {}
+
+
+def test_another_setting_makes_a_publication_due(lab: Any) -> None:
+    lab.write("agent_runs", {"prompt": "a?", "response": "b", "reward": 0.6, "ts": "2026-05-01T10:00:00Z"})
+    lab.night()
+    assert due(lab.lake, ASSET, "2026-05-02", include_partial=False) == {}
+    assert list(due(lab.lake, ASSET, "2026-05-02", include_partial=True)) == ["2026-05-01"]

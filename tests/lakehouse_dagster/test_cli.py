@@ -283,6 +283,10 @@ def test_partials_can_be_asked_for_when_every_day_is_up_to_date(demo: Shell) -> 
     assert len(samples()) == accepted
 
 
+def test_rows_from_before_the_first_day_are_spoken_of(demo: Shell) -> None:
+    assert "before first_day = 2026-05-01" in demo("distill", "--day", "2026-05-02").out
+
+
 def test_rows_that_were_there_before_their_stream_was_declared_are_used(shell: Shell) -> None:
     assert shell("init", "data").code == 0
     Path("data/_kb/tickets.jsonl").write_text(
