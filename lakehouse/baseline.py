@@ -108,6 +108,7 @@ def append_baseline(lake: Lake, summary: RunSummary, recorded_at: str) -> AuditB
             run_hash=summary.run_hash,
             producer=PRODUCER,
             metrics=metrics(lake),
+            partition=summary.partition or None,
         )
         append(path, [encode(baseline)])
     return baseline

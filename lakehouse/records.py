@@ -288,7 +288,10 @@ class RunSummary(Record, kw_only=True):
 
 
 class AuditBaseline(Record, kw_only=True):
-    """The metrics of one audited run. Other producers append to the same log; see `baseline.py` for their extra keys."""
+    """The metrics of one audited run. Other producers append to the same log; see `baseline.py` for their extra keys.
+
+    `partition` names the days of the run as its summary does: drift compares later days with them.
+    """
 
     schema: Literal["audit_baseline.v1"]
     recorded_at: str
@@ -297,10 +300,14 @@ class AuditBaseline(Record, kw_only=True):
     run_hash: str
     producer: str
     metrics: dict[str, Number]
+    partition: str | None = None
 
 
 class Verdict(Record, kw_only=True):
-    """What one gate said about one piece of data. `input_sha256` names what it looked at: other data, other verdict."""
+    """What one gate said about one piece of data. `input_sha256` names what it looked at: other data, other verdict.
+
+    `tables` are rows of plain values by the name of the table: the numbers behind the verdict, for people.
+    """
 
     check: str
     severity: Literal["ERROR", "WARN"]
@@ -308,6 +315,7 @@ class Verdict(Record, kw_only=True):
     rows_checked: int
     offenders: list[dict[str, Any]]
     summary: str
+    tables: dict[str, list[dict[str, Any]]] | None = None
     input_sha256: str
     code_version: str
     checked_at: str

@@ -50,6 +50,7 @@ def verdict(
     code_version: str,
     checked_at: str,
     severity: Literal["ERROR", "WARN"] = "ERROR",
+    tables: dict[str, list[dict[str, Any]]] | None = None,
 ) -> Verdict:
     """Make a verdict; at most 100 offenders are kept."""
     return Verdict(
@@ -59,6 +60,7 @@ def verdict(
         rows_checked=rows_checked,
         offenders=list(offenders)[:MOST_OFFENDERS],
         summary=summary,
+        tables=tables,
         input_sha256=input_sha256,
         code_version=code_version,
         checked_at=checked_at,

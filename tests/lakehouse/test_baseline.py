@@ -132,7 +132,7 @@ def test_a_baseline_is_appended_once_for_a_run_hash(lab: Any) -> None:
 def test_a_line_is_the_record_that_the_contract_names(lab: Any) -> None:
     append_baseline(lab.lake, fill(lab), NOW)
     (line,) = log_path(lab.lake).read_bytes().splitlines()
-    keys = ["schema", "recorded_at", "git_commit", "run_id", "run_hash", "producer", "metrics"]
+    keys = ["schema", "recorded_at", "git_commit", "run_id", "run_hash", "producer", "metrics", "partition"]
     assert list(json.loads(line)) == keys
 
 
