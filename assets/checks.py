@@ -7,8 +7,7 @@ Where some days of a run are red and others are not, the check fails as a warnin
 holds the red ones back. Where all are red it is an error, and stops the run.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
@@ -17,66 +16,18 @@ from dagster_duckdb import DuckDBResource
 from assets.days import days_of
 from assets.describing import rows_table
 from assets.failures import told
+from assets.plots import histogram, is_histogram
 from assets.previews import accepted
-from lakehouse.errors import LakehouseError, OutsideFailure
-from lakehouse.gates import contamination, daily, holdout, preference, rag, splits
-from lakehouse.gates.verdicts import read_verdicts, record, verdict
+from lakehouse.gates.registry import DAILY_GATES, DailyGate, look
+from lakehouse.gates.verdicts import is_red, read_verdicts, record
+from lakehouse.gates.waivers import waiver_of
 from lakehouse.lake import Lake
-from lakehouse.publish.exports import PREFERENCE, RAG, SFT, Export
-from lakehouse.publish.preference import KTO
-from lakehouse.publish.splits import split_files
-from lakehouse.publish.state import read_publication
-from lakehouse.publish.state import standing as still_standing
-from lakehouse.records import Verdict
+from lakehouse.publish.gating import EXPORT_GATES, ExportGate, look_at_export
+from lakehouse.records import GateWaiver, Verdict
 from resources.database import connection
 from resources.lake import LakeResource
 
 OFFENDER_COLUMNS = ("file", "line", "why")
-Look = Callable[[Lake, str, str], Verdict]
-"""From lake, day and the time to a verdict."""
-
-
-@dataclass(frozen=True)
-class DailyGate:
-    """A gate on each day of an asset."""
-
-    asset: str
-    name: str
-    look: Look
-    description: str
-
-
-def _balances(asset: str) -> DailyGate:
-    def look(lake: Lake, day: str, now: str) -> Verdict:
-        return daily.receipt_balances(lake, asset, day, now)
-
-    return DailyGate(
-        asset,
-        "receipt_balances",
-        look,
-        "Rows read = rows written + skipped + quarantined, and every file still is what was written.",
-    )
-
-
-DAILY_GATES = (
-    DailyGate(
-        "evidence",
-        "provenance_resolves",
-        daily.provenance_resolves,
-        "The row that each record names is read back, and its signature is the record's (all rows up to 10,000 a day, "
-        "else a sample of that size that the day seeds).",
-    ),
-    _balances("evidence"),
-    _balances("scored_runs"),
-    DailyGate(
-        "scored_runs",
-        "one_verdict_each",
-        daily.one_verdict_each,
-        "Evidence and scored runs match one to one and in order, each with a known category and a reason.",
-    ),
-    _balances("sft_samples"),
-    _balances("rag_chunks"),
-)
 
 
 def daily_checks(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetChecksDefinition]:
@@ -97,190 +48,132 @@ def _check(gate: DailyGate, partitions: dg.DailyPartitionsDefinition) -> dg.Asse
         domain, run = lake.open(), lake.run(context.run.run_id)
         days = days_of(context.run.tags)
         with told(context.op_execution_context.retry_number):
-            verdicts = {day: record(domain, gate.asset, day, _look(gate, domain, day, run.now())) for day in days}
+            verdicts = {day: record(domain, gate.asset, day, look(gate, domain, day, run.now())) for day in days}
+            waivers = _waivers(domain, gate, verdicts)
             if context.op_execution_context.has_partition_key_range:
                 for day in context.op_execution_context.partition_keys:
                     found = verdicts.get(day) or read_verdicts(domain, gate.asset, day).get(gate.name)
                     if found is not None:
                         # It takes evaluations, and keeps them by partition; its annotation does not say so.
-                        context.op_execution_context.log_event(_evaluation(gate, day, found))  # type: ignore[arg-type]
-        return _result(verdicts)
+                        told_of = _evaluation(gate, day, found, waivers.get(day))
+                        context.op_execution_context.log_event(told_of)  # type: ignore[arg-type]
+        return _result(verdicts, waivers)
 
     return check
 
 
-def _look(gate: DailyGate, lake: Lake, day: str, now: str) -> Verdict:
-    """Let a gate look at a day. What it cannot look at is red: a check that raised would let the run go on."""
-    try:
-        return gate.look(lake, day, now)
-    except OutsideFailure:
-        raise
-    except LakehouseError as error:
-        return _red(gate.name, now, str(error), {"file": error.where, "line": 0, "why": error.what})
+def _waivers(lake: Lake, gate: DailyGate, verdicts: Mapping[str, Verdict]) -> dict[str, GateWaiver]:
+    found = {day: waiver_of(lake, gate.asset, day, one) for day, one in verdicts.items() if is_red(one)}
+    return {day: waiver for day, waiver in found.items() if waiver is not None}
 
 
-def _red(check: str, now: str, why: str, *offenders: dict[str, Any]) -> Verdict:
-    """Give the verdict of a gate that had nothing that it could look at: that is no pass."""
-    return verdict(
-        check,
-        passed=False,
-        rows_checked=0,
-        summary=why,
-        offenders=offenders,
-        input_sha256="",
-        code_version=daily.VERSION,
-        checked_at=now,
+def _result(verdicts: Mapping[str, Verdict], waivers: Mapping[str, GateWaiver]) -> dg.AssetCheckResult:
+    if not verdicts:
+        return dg.AssetCheckResult(passed=False, description="the run names no day, so there was nothing to look at")
+    red = [day for day, one in verdicts.items() if is_red(one) and day not in waivers]
+    warned = [day for day, one in verdicts.items() if not one.passed and day not in red]
+    if len(verdicts) == 1:
+        ((day, one),) = verdicts.items()
+        description = _said(one, waivers.get(day))
+    else:
+        parts = [
+            f"{len(days)} of {len(verdicts)} days {what}: {', '.join(days[:10])}"
+            for days, what in ((red, "are red"), (warned, "have a warning"))
+            if days
+        ]
+        description = "; ".join(parts) or f"{len(verdicts)} days are green"
+    return dg.AssetCheckResult(
+        passed=not red and not warned,
+        severity=dg.AssetCheckSeverity.ERROR if len(red) == len(verdicts) else dg.AssetCheckSeverity.WARN,
+        description=description,
+        metadata=_metadata(verdicts, red),
     )
 
 
-def _result(verdicts: dict[str, Verdict]) -> dg.AssetCheckResult:
-    red = [day for day, one in verdicts.items() if not one.passed]
-    some = 0 < len(red) < len(verdicts)
-    severity = dg.AssetCheckSeverity.WARN if some else dg.AssetCheckSeverity.ERROR
-    if not verdicts:
-        return dg.AssetCheckResult(passed=False, description="the run names no day, so there was nothing to look at")
-    if len(verdicts) == 1:
-        description = next(iter(verdicts.values())).summary
-    else:
-        description = f"{len(red)} of {len(verdicts)} days are red" + (f": {', '.join(red[:10])}" if red else "")
-    return dg.AssetCheckResult(passed=not red, severity=severity, description=description, metadata=_metadata(verdicts))
+def _said(one: Verdict, waiver: GateWaiver | None) -> str:
+    return one.summary if waiver is None else f"{one.summary}; waived by {waiver.by}: {waiver.reason}"
 
 
-def _evaluation(gate: DailyGate, day: str, found: Verdict) -> dg.AssetCheckEvaluation:
+def _evaluation(gate: DailyGate, day: str, found: Verdict, waiver: GateWaiver | None) -> dg.AssetCheckEvaluation:
     """Tell of one day of a run over many: Dagster itself keeps only one result of such a run."""
+    red = is_red(found) and waiver is None
     return dg.AssetCheckEvaluation(
         asset_key=dg.AssetKey(gate.asset),
         check_name=gate.name,
         passed=found.passed,
-        severity=dg.AssetCheckSeverity.ERROR,
-        description=found.summary,
-        metadata=_metadata({day: found}),
+        severity=dg.AssetCheckSeverity.WARN if not found.passed and not red else dg.AssetCheckSeverity.ERROR,
+        description=_said(found, waiver),
+        metadata=_metadata({day: found}, [day] if red else []),
         blocking=True,
         partition=day,
     )
 
 
-def _metadata(verdicts: dict[str, Verdict]) -> dict[str, Any]:
+def _metadata(verdicts: Mapping[str, Verdict], red: list[str]) -> dict[str, Any]:
     # Red days first: a table shows its first rows only.
     days = [
         {"day": day, "rows_checked": one.rows_checked, "passed": one.passed, "summary": one.summary}
         for day, one in sorted(verdicts.items(), key=lambda item: item[1].passed)
     ]
     offenders = [{"day": day, **offender} for day, one in verdicts.items() for offender in one.offenders]
-    return {
+    found = {
         "rows_checked": sum(one.rows_checked for one in verdicts.values()),
         "days_checked": len(verdicts),
-        "days_red": sum(not one.passed for one in verdicts.values()),
+        "days_red": len(red),
         "days": rows_table(days, ("day", "rows_checked", "passed", "summary")),
         "offenders": rows_table(offenders, ("day", *OFFENDER_COLUMNS)),
         "input_sha256": ", ".join(one.input_sha256 for one in verdicts.values()) if len(verdicts) == 1 else "per day",
     }
+    if len(verdicts) == 1:
+        return {**found, **shown_tables(next(iter(verdicts.values())))}
+    # One plot a day would be too many; of tables, the rows of all days stand together.
+    together: dict[str, list[dict[str, Any]]] = {}
+    for day, one in verdicts.items():
+        for name, rows in (one.tables or {}).items():
+            if not is_histogram(rows):
+                together.setdefault(name, []).extend({"day": day, **row} for row in rows)
+    return {**found, **{name: rows_table(rows) for name, rows in together.items()}}
 
 
-@dataclass(frozen=True)
-class ExportGate:
-    """A gate on what an export has published: the candidate passed it, and the published file is looked at again.
-
-    `pure` is the code version of a gate that looks at nothing but the published files and the held-out items: where
-    these hash to what the candidate passed with, its verdict stands.
-    """
-
-    export: Export
-    name: str
-    look: Callable[[Lake, Any, str], Verdict]
-    description: str
-    pure: str | None = None
-
-
-EXPORT_GATES = (
-    ExportGate(
-        SFT,
-        "contamination_firewall",
-        lambda lake, connection, now: contamination.contamination_firewall(
-            lake, SFT.main(lake), connection, now, include_partial=bool(_asked(lake, SFT, "include_partial"))
-        ),
-        "Every sample of the published file is joined back to the scored runs by provenance: none may come from a "
-        "rejected run, from one that waits for a person, from an extraction, from a run without a verdict or with "
-        "another one than it claims.",
-    ),
-    ExportGate(
-        SFT,
-        "no_holdout_overlap",
-        lambda lake, _, now: holdout.no_holdout_overlap(lake, SFT.main(lake), now),
-        "No sample is of a held-out task, or shares half of either text's 13-grams with a held-out item.",
-        pure=holdout.VERSION,
-    ),
-    ExportGate(
-        SFT,
-        "splits_disjoint",
-        lambda lake, connection, now: splits.splits_disjoint(lake, SFT.main(lake), split_files(lake), connection, now),
-        "No task is in two splits, every sample is in one, and no two samples anywhere are near-duplicates.",
-        pure=splits.VERSION,
-    ),
-    ExportGate(
-        RAG,
-        "never_rejected",
-        lambda lake, connection, now: rag.never_rejected(
-            lake, RAG.main(lake), connection, now, include_review=bool(_asked(lake, RAG, "include_review"))
-        ),
-        "No chunk comes from a rejected run, or from one without the verdict that it claims; unreviewed ones are tagged.",
-    ),
-    ExportGate(
-        RAG,
-        "chunks_rebuild_text",
-        lambda lake, connection, now: rag.chunks_rebuild_text(lake, RAG.main(lake), connection, now),
-        "Each chunk is the slice of its run's text that it names, and the chunks of a run give its whole text.",
-    ),
-    ExportGate(
-        PREFERENCE,
-        "strict_order",
-        lambda lake, connection, now: preference.strict_order(lake, PREFERENCE.main(lake), connection, now),
-        "In every pair the chosen run outranks the rejected one by their verdicts, in one task, with different texts.",
-    ),
-    ExportGate(
-        PREFERENCE,
-        "kto_labels",
-        lambda lake, connection, now: preference.kto_labels(lake, PREFERENCE.folder(lake) / KTO, connection, now),
-        "Every line of kto.jsonl is of an accepted run and labelled true, or of a rejected one and labelled false.",
-    ),
-)
+def shown_tables(found: Verdict) -> dict[str, Any]:
+    """Give the tables of a verdict for the UI; one that compares two series by bucket as a plot."""
+    return {
+        name: dg.MetadataValue.md(histogram(name, rows)) if is_histogram(rows) else rows_table(rows)
+        for name, rows in (found.tables or {}).items()
+        if rows
+    }
 
 
 def export_checks() -> list[dg.AssetChecksDefinition]:
-    """Make the blocking checks of the published files."""
+    """Make the checks of the published files."""
     return [_export_check(gate) for gate in EXPORT_GATES]
 
 
 def _export_check(gate: ExportGate) -> dg.AssetChecksDefinition:
-    @dg.asset_check(asset=gate.export.asset, name=gate.name, description=gate.description, blocking=True)
+    @dg.asset_check(asset=gate.export.asset, name=gate.name, description=gate.description, blocking=gate.blocks)
     def check(
         context: dg.AssetCheckExecutionContext, lake: LakeResource, duckdb: DuckDBResource
     ) -> dg.AssetCheckResult:
         domain, run = lake.open(), lake.run(context.run.run_id)
-        path = gate.export.main(domain)
         with told(context.op_execution_context.retry_number), connection(duckdb, domain) as opened:
-            found = _red(gate.name, run.now(), "nothing is published: there is no file to look at")
-            if path.exists():
-                standing = gate.pure and still_standing(domain, gate.export, gate.name, gate.pure)
-                found = standing or gate.look(domain, opened, run.now())
-            found = record(domain, gate.export.asset, None, found)
-        return dg.AssetCheckResult(
-            passed=found.passed,
-            severity=dg.AssetCheckSeverity[found.severity],
-            description=found.summary,
-            metadata={
-                "rows_checked": found.rows_checked,
-                "offending_rows": len(found.offenders),
-                "offenders": rows_table(found.offenders, OFFENDER_COLUMNS),
-                "input_sha256": found.input_sha256,
-                "file": dg.MetadataValue.path(str(path)),
-            },
-        )
+            found = look_at_export(gate, domain, opened, run.now())
+        return whole_result(found, file=dg.MetadataValue.path(str(gate.export.main(domain))))
 
     return check
 
 
-def _asked(lake: Lake, export: Export, name: str) -> object:
-    """Say what the publication that is there was asked for: by its own record."""
-    last = read_publication(lake, export.asset)
-    return last.asked.get(name) if last else None
+def whole_result(found: Verdict, **more: Any) -> dg.AssetCheckResult:
+    """Show the verdict on something that has no days."""
+    return dg.AssetCheckResult(
+        passed=found.passed,
+        severity=dg.AssetCheckSeverity[found.severity],
+        description=found.summary,
+        metadata={
+            "rows_checked": found.rows_checked,
+            "offending_rows": len(found.offenders),
+            "offenders": rows_table(found.offenders, OFFENDER_COLUMNS),
+            "input_sha256": found.input_sha256,
+            **more,
+            **shown_tables(found),
+        },
+    )

@@ -330,13 +330,31 @@ class GateVerdicts(Record, kw_only=True):
     verdicts: list[Verdict]
 
 
+class GateWaiver(Record, kw_only=True):
+    """One line of `_kb/gate_waivers.jsonl`: a person lets data go on although a gate on it is red.
+
+    It holds for the data that the verdict looked at (`input_sha256`) and no other. The latest line of an asset, day and
+    check counts; one with `withdrawn` takes it back.
+    """
+
+    asset: str
+    partition: str
+    check: str
+    input_sha256: str
+    by: str
+    reason: str
+    at: str
+    withdrawn: bool
+
+
 class ReleasedVerdict(Record, kw_only=True):
-    """A gate's verdict that a release rests on, with the SHA-256 of its encoded form."""
+    """A gate's verdict that a release rests on, with the SHA-256 of its encoded form, and who waived it where it is red."""
 
     asset: str
     partition: str | None = None
     sha256: str
     verdict: Verdict
+    waiver: GateWaiver | None = None
 
 
 class ReleasedVerdicts(Record, kw_only=True):

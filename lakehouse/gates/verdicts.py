@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from lakehouse.chain.manifests import data_hash, read_manifest
 from lakehouse.files import locked
+from lakehouse.gates.waivers import waiver_of
 from lakehouse.jsonl import read_json, write_json
 from lakehouse.lake import Lake
 from lakehouse.records import GateVerdicts, Verdict
@@ -103,7 +104,10 @@ def day_input(lake: Lake, asset: str, day: str) -> str | None:
 
 
 def why_held(lake: Lake, day: str, assets: Sequence[str] = tuple(REQUIRED)) -> str | None:
-    """Say which gate keeps a day from being published (red, missing or stale), or `None` where all are green."""
+    """Say which gate keeps a day from being published (red, missing or stale).
+
+    `None` where all are green, warn only, or were waived by a person.
+    """
     for asset in assets:
         current = day_input(lake, asset, day)
         if current is None:
@@ -115,6 +119,11 @@ def why_held(lake: Lake, day: str, assets: Sequence[str] = tuple(REQUIRED)) -> s
                 return f"{asset}/{check}: {MISSING}"
             if found.input_sha256 != current:
                 return f"{asset}/{check}: {STALE}"
-            if not found.passed and found.severity == "ERROR":
+            if is_red(found) and waiver_of(lake, asset, day, found) is None:
                 return f"{asset}/{check}: red, {found.summary}"
     return None
+
+
+def is_red(verdict: Verdict) -> bool:
+    """Say whether a verdict holds data back; one that is not passed and only warns does not."""
+    return not verdict.passed and verdict.severity == "ERROR"

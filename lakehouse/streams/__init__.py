@@ -24,6 +24,7 @@ ENTRY_POINT_GROUP = "lakehouse.streams"
 OWN_LOGS = frozenset(
     {
         "human_overrides",
+        "gate_waivers",
         "audit_baselines",
         "replay_runs",
         "sessions",
