@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from lakehouse.errors import LakehouseError
-from lakehouse_dagster.commands import distill, doctor, imports, lakes, release, streams, triage
+from lakehouse_dagster.commands import distill, doctor, gates, imports, lakes, release, streams, triage
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -40,6 +40,7 @@ app.command("import")(imports.import_logs)
 app.add_typer(streams.app, name="streams")
 app.command("distill")(distill.distill)
 app.add_typer(triage.app, name="triage")
+app.add_typer(gates.app, name="gates")
 app.add_typer(release.app, name="release")
 app.command("recall")(release.recall)
 app.command("doctor")(doctor.doctor)

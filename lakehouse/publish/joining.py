@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lakehouse.errors import GateFailed, RecordError
-from lakehouse.gates.verdicts import record
+from lakehouse.gates.verdicts import is_red, record
 from lakehouse.lake import Lake
 from lakehouse.publish.exports import Export
 from lakehouse.records import DayManifest, FileRef, Verdict
@@ -63,7 +63,7 @@ def naming_lost_keys(files: Iterable[str | Path]) -> Iterator[None]:
 def gated(lake: Lake, export: Export, found: Sequence[Verdict]) -> list[Verdict]:
     """Keep the verdicts on a candidate; raises `GateFailed` where one of them is red."""
     verdicts = [record(lake, export.asset, None, one) for one in found]
-    red = [one for one in verdicts if not one.passed and one.severity == "ERROR"]
+    red = [one for one in verdicts if is_red(one)]
     if red:
         raise GateFailed(
             "the candidate must not be published: " + "; ".join(f"{one.check}: {one.summary}" for one in red),

@@ -15,7 +15,17 @@ from typing import Any
 from lakehouse.chain.manifests import STAGES, manifest_days, read_manifest
 from lakehouse.errors import RecordError
 from lakehouse.files import sha256_of
-from lakehouse.gates.verdicts import LOOKS_AT, MISSING, REQUIRED, REQUIRED_OF_EXPORTS, STALE, day_input, read_verdicts
+from lakehouse.gates.verdicts import (
+    LOOKS_AT,
+    MISSING,
+    REQUIRED,
+    REQUIRED_OF_EXPORTS,
+    STALE,
+    day_input,
+    is_red,
+    read_verdicts,
+)
+from lakehouse.gates.waivers import WAIVABLE, waiver_of
 from lakehouse.jsonl import encode
 from lakehouse.lake import Lake
 from lakehouse.overrides import log_path, read_overrides
@@ -87,7 +97,7 @@ def _look_at_day(lake: Lake, found: Grounds, asset: str, day: str) -> None:
     if current is None:
         found.reasons.append(Reason(where, f"{asset} of {day} was not made yet", again))
         return
-    _judge(found, where, asset, day, verdicts, dict.fromkeys(REQUIRED[asset], current), again)
+    _judge(lake, found, where, asset, day, verdicts, dict.fromkeys(REQUIRED[asset], current), again)
 
 
 def _changed_files(lake: Lake, stage: str, day: str) -> Iterator[Reason]:
@@ -130,7 +140,7 @@ def _look_at_export(lake: Lake, found: Grounds, export: Export, days: list[str])
         found.reasons.extend(_look_at_file(lake, found, ref, again))
     where = lake.relative(lake.gate(export.asset))
     required = {check: _looked_at(lake, found, export, check) for check in REQUIRED_OF_EXPORTS[export.asset]}
-    _judge(found, where, export.asset, None, verdicts, required, again)
+    _judge(lake, found, where, export.asset, None, verdicts, required, again)
 
 
 def _looked_at(lake: Lake, found: Grounds, export: Export, check: str) -> str:
@@ -159,6 +169,7 @@ def _look_at_file(lake: Lake, found: Grounds, ref: FileRef, again: str) -> Itera
 
 
 def _judge(
+    lake: Lake,
     found: Grounds,
     where: str,
     asset: str,
@@ -177,11 +188,14 @@ def _judge(
         elif one.input_sha256 != current:
             found.reasons.append(Reason(where, f"{check}{of_day} is {STALE}", again))
     for check, one in sorted(verdicts.items()):
-        if not one.passed and one.severity == "ERROR":
+        waiver = waiver_of(lake, asset, day, one) if is_red(one) else None
+        if is_red(one) and waiver is None:
             mend = f"read its offenders in that file and docs/gates.md, then {again}"
+            if day and check in WAIVABLE:
+                mend += f"; or a person says why it may go on, `lakehouse gates waive {check} --day {day}`"
             found.reasons.append(Reason(where, f"{check}{of_day} is red, {one.summary}", mend))
         digest = sha256(encode(one)).hexdigest()
-        found.verdicts.append(ReleasedVerdict(asset=asset, partition=day, sha256=digest, verdict=one))
+        found.verdicts.append(ReleasedVerdict(asset=asset, partition=day, sha256=digest, verdict=one, waiver=waiver))
 
 
 def _undone_decisions(lake: Lake, connection: Any, found: Grounds) -> Iterator[Reason]:
