@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from lakehouse.errors import LakehouseError, OutsideFailure
-from lakehouse.gates import daily
+from lakehouse.gates import contracts, daily, distribution, scorers
+from lakehouse.gates.quarantine_rate import quarantine_rate
 from lakehouse.gates.verdicts import record, verdict
 from lakehouse.lake import Lake
 from lakehouse.records import Verdict
@@ -51,12 +52,45 @@ DAILY_GATES = (
         "else a sample of that size that the day seeds).",
     ),
     _balances("evidence"),
+    DailyGate(
+        "evidence",
+        "contract",
+        contracts.evidence_contract,
+        "Every record keeps to the suite of expectations: types, ranges, sets, what must be there, signatures that are "
+        "unique in a stream, the day of the partition.",
+    ),
+    DailyGate(
+        "evidence",
+        "quarantine_rate",
+        quarantine_rate,
+        "At most 1 % of the day's rows was quarantined; more is a warning, more than 20 % an error.",
+    ),
     _balances("scored_runs"),
     DailyGate(
         "scored_runs",
         "one_verdict_each",
         daily.one_verdict_each,
         "Evidence and scored runs match one to one and in order, each with a known category and a reason.",
+    ),
+    DailyGate(
+        "scored_runs",
+        "scorer_parity",
+        scorers.scorer_parity,
+        "A second scorer, in SQL and sharing no code with the first, gives every record of the day the same verdict.",
+    ),
+    DailyGate(
+        "scored_runs",
+        "scorer_drift",
+        scorers.scorer_drift,
+        "The rules as they are now give the stored verdicts, of the day and of the day before it; another verdict under "
+        "the same scorer version is an error.",
+    ),
+    DailyGate(
+        "scored_runs",
+        "score_distribution_psi",
+        distribution.score_distribution_psi,
+        "The day's verdicts and sub-scores are distributed as those before: PSI below 0.10, else a warning; from 0.25 on "
+        "an error where both sides have 500 rows.",
     ),
     _balances("sft_samples"),
     _balances("rag_chunks"),

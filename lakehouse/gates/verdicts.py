@@ -22,17 +22,23 @@ STAGE_OF = {"evidence": "collect", "scored_runs": "score", "sft_samples": "expor
 """Which stage makes the data of a daily asset."""
 
 REQUIRED: dict[str, tuple[str, ...]] = {
-    "evidence": ("provenance_resolves", "receipt_balances"),
-    "scored_runs": ("receipt_balances", "one_verdict_each"),
+    "evidence": ("provenance_resolves", "receipt_balances", "contract", "quarantine_rate"),
+    "scored_runs": (
+        "receipt_balances",
+        "one_verdict_each",
+        "scorer_parity",
+        "scorer_drift",
+        "score_distribution_psi",
+    ),
     "sft_samples": ("receipt_balances",),
     "rag_chunks": ("receipt_balances",),
 }
 """The gates that must be green before a day is published, by daily asset."""
 
 REQUIRED_OF_EXPORTS: dict[str, tuple[str, ...]] = {
-    "sft_export": ("contamination_firewall", "no_holdout_overlap", "splits_disjoint"),
-    "rag_export": ("never_rejected", "chunks_rebuild_text"),
-    "preference_export": ("strict_order", "kto_labels"),
+    "sft_export": ("contamination_firewall", "no_holdout_overlap", "splits_disjoint", "contract", "verdict_balance"),
+    "rag_export": ("never_rejected", "chunks_rebuild_text", "contract"),
+    "preference_export": ("strict_order", "kto_labels", "contract"),
 }
 """The gates that must be green before an export is released, each on its native file or on the one in `LOOKS_AT`."""
 

@@ -15,6 +15,8 @@ import pyarrow.parquet as pq
 
 from lakehouse.chain.manifests import fingerprint, manifest_days
 from lakehouse.files import write_whole
+from lakehouse.gates.distribution import CHECK as DRIFT
+from lakehouse.gates.verdicts import day_input, read_verdicts
 from lakehouse.jsonl import read_json, write_json
 from lakehouse.lake import Lake
 from lakehouse.publish.cards import NAMES, companions
@@ -28,7 +30,7 @@ from lakehouse.similarity.minhash import NEAR, SCHEME
 if TYPE_CHECKING:
     from lakehouse.release.make import Cards, ReleaseFacts
 
-VERSION = "cards-1"
+VERSION = "cards-2"
 _KINDS: Mapping[str, Kind] = {
     "sft_export.jsonl": "native",
     "sft_messages.jsonl": "messages",
@@ -95,7 +97,14 @@ def write_live(lake: Lake, run_hash: str | None) -> None:
 
 def _shows(lake: Lake, last: Publication) -> str:
     """Name what the live cards depend on beside the run."""
-    return fingerprint(VERSION, msgspec.to_builtins(last), msgspec.to_builtins(lake.settings.card))
+    return fingerprint(VERSION, msgspec.to_builtins(last), msgspec.to_builtins(lake.settings.card), _drift(lake, last))
+
+
+def _drift(lake: Lake, last: Publication) -> str | None:
+    """Say how the newest published day compares with those before it, as its gate did; `None` where none looked."""
+    day = last.notes["through"]
+    found = read_verdicts(lake, "scored_runs", day).get(DRIFT)
+    return found.summary if found is not None and found.input_sha256 == day_input(lake, "scored_runs", day) else None
 
 
 def release_cards(lake: Lake) -> Cards:
@@ -159,6 +168,7 @@ def facts_of(
         holdout={"blocked": main.counts["holdout"]["blocked"]} if main.notes.get("holdout") else None,
         run_hash=run_hash,
         release_hash=release_hash,
+        drift=_drift(lake, main),
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from lakehouse.gates import contamination, holdout, preference, rag, splits
+from lakehouse.gates import contamination, contracts, holdout, preference, rag, splits, verdict_balance
 from lakehouse.gates.registry import red
 from lakehouse.gates.verdicts import record
 from lakehouse.lake import Lake
@@ -64,6 +64,20 @@ EXPORT_GATES = (
         pure=splits.VERSION,
     ),
     ExportGate(
+        SFT,
+        "contract",
+        lambda lake, _, now: contracts.sft_contract(lake, SFT.main(lake), now),
+        "The samples keep to their suite of expectations, and the files for trainers beside them load.",
+        pure=contracts.VERSION,
+    ),
+    ExportGate(
+        SFT,
+        "verdict_balance",
+        lambda lake, _, now: verdict_balance.verdict_balance(lake, SFT.main(lake), now),
+        "No stream of reviews gives nearly always the same answer: one-sided data teaches one answer.",
+        blocks=False,
+    ),
+    ExportGate(
         RAG,
         "never_rejected",
         lambda lake, connection, now: rag.never_rejected(
@@ -78,6 +92,13 @@ EXPORT_GATES = (
         "Each chunk is the slice of its run's text that it names, and the chunks of a run give its whole text.",
     ),
     ExportGate(
+        RAG,
+        "contract",
+        lambda lake, _, now: contracts.rag_contract(lake, RAG.main(lake), now),
+        "The chunks keep to their suite of expectations.",
+        pure=contracts.VERSION,
+    ),
+    ExportGate(
         PREFERENCE,
         "strict_order",
         lambda lake, connection, now: preference.strict_order(lake, PREFERENCE.main(lake), connection, now),
@@ -88,6 +109,13 @@ EXPORT_GATES = (
         "kto_labels",
         lambda lake, connection, now: preference.kto_labels(lake, PREFERENCE.folder(lake) / KTO, connection, now),
         "Every line of kto.jsonl is of an accepted run and labelled true, or of a rejected one and labelled false.",
+    ),
+    ExportGate(
+        PREFERENCE,
+        "contract",
+        lambda lake, _, now: contracts.preference_contract(lake, PREFERENCE.main(lake), now),
+        "The pairs keep to their suite of expectations.",
+        pure=contracts.VERSION,
     ),
 )
 

@@ -23,6 +23,7 @@ import msgspec
 from lakehouse import engine
 from lakehouse.chain.manifests import read_manifest
 from lakehouse.files import locked, remove, sweep
+from lakehouse.gates.contracts import preference_contract
 from lakehouse.gates.preference import kto_labels, strict_order
 from lakehouse.jsonl import JsonlWriter, encode
 from lakehouse.lake import Lake
@@ -401,11 +402,13 @@ class _PriorPairs:
 def _gate(lake: Lake, connection: Any, now: str, files: _Files) -> list[Verdict]:
     """Let every gate look at the candidate, keep their verdicts, and stop where one is red."""
     main = PREFERENCE.main(lake)
+    native, name = files.native.beside, f"{lake.relative(main)} (candidate)"
     return gated(
         lake,
         PREFERENCE,
         (
-            strict_order(lake, files.native.beside, connection, now, f"{lake.relative(main)} (candidate)"),
+            strict_order(lake, native, connection, now, name),
             kto_labels(lake, files.kto.beside, connection, now, f"{lake.relative(main.with_name(KTO))} (candidate)"),
+            preference_contract(lake, native, now, name),
         ),
     )

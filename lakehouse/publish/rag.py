@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from lakehouse.files import locked, sweep
+from lakehouse.gates.contracts import rag_contract
 from lakehouse.gates.rag import chunks_rebuild_text, never_rejected
 from lakehouse.jsonl import JsonlWriter
 from lakehouse.lake import Lake
@@ -116,6 +117,7 @@ def _publish(lake: Lake, connection: Any, now: str, review: bool, done: Callable
             (
                 never_rejected(lake, out.beside, connection, now, include_review=review, name=name),
                 chunks_rebuild_text(lake, out.beside, connection, now, name=name),
+                rag_contract(lake, out.beside, now, name),
             ),
         )
     days = Days(manifests, held)

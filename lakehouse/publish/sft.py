@@ -7,11 +7,10 @@ gates themselves (`gates/`), the shapes of trainers (`forms.py`), splits (`split
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import tee
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -20,8 +19,10 @@ import orjson
 from lakehouse.files import locked, sha256_of, sweep
 from lakehouse.firewall import check_file
 from lakehouse.gates.contamination import contamination_firewall
+from lakehouse.gates.contracts import sft_contract
 from lakehouse.gates.holdout import no_holdout_overlap
 from lakehouse.gates.splits import splits_disjoint
+from lakehouse.gates.verdict_balance import verdict_balance
 from lakehouse.jsonl import JsonlWriter, unreadable
 from lakehouse.lake import Lake
 from lakehouse.publish.exports import SFT, Asked, Published
@@ -126,7 +127,7 @@ def _publish(lake: Lake, connection: Any, now: str, wanted: Asked, done: Callabl
         dropped, shared = reasons(connection), sharing(connection)
         for out in (files.native, files.messages, files.prompt_completion):
             out.flush()
-        verdicts = _gate(lake, connection, now, partial, files.native.beside, files.splits.finish())
+        verdicts = _gate(lake, connection, now, partial, files)
     outputs = [
         out.ref(lake.relative(path))
         for out, path in (
@@ -153,10 +154,10 @@ def _samples(lake: Lake, choices: Iterator[Chosen]) -> Iterator[tuple[bytes, Sft
         yield line, sample, choice
 
 
-def _gate(
-    lake: Lake, connection: Any, now: str, partial: bool, native: Path, splits: Mapping[str, Path]
-) -> list[Verdict]:
+def _gate(lake: Lake, connection: Any, now: str, partial: bool, files: _Files) -> list[Verdict]:
     """Let every gate look at the candidate, keep their verdicts, and stop where one is red."""
+    native, splits = files.native.beside, files.splits.finish()
+    beside = {MESSAGES: files.messages.beside, PROMPT_COMPLETION: files.prompt_completion.beside}
     check_file(native, partial)
     name = f"{lake.relative(SFT.main(lake))} (candidate)"
     return gated(
@@ -166,6 +167,8 @@ def _gate(
             contamination_firewall(lake, native, connection, now, include_partial=partial, name=name),
             no_holdout_overlap(lake, native, now, name=name),
             splits_disjoint(lake, native, splits, connection, now, name=name),
+            sft_contract(lake, native, now, name, beside=beside),
+            verdict_balance(lake, native, now, name),
         ),
     )
 

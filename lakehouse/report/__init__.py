@@ -1,8 +1,8 @@
 """The page of a run: what went in, what came out, and where the rest went, for people.
 
 `funnel.py` gathers plain data from the lake, the run and its summary, `lengths.py` measures the published samples,
-`tables.py` gives it in short, `page.py` turns it into one self-contained HTML file, with pieces from `charts.py`, elements from `markup.py`,
-the words of `words.py` and `style.css`.
+`tables.py` gives it in short, `page.py` turns it into one self-contained HTML file, in the frame of
+`frame.py`, with pieces from `charts.py`, elements from `markup.py`, the words of `words.py` and `style.css`.
 """
 
 from __future__ import annotations

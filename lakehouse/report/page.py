@@ -1,27 +1,22 @@
 """The page of a run as bytes.
 
-Here: the frame, the headline, the order of the sections. Pure: the same report, the same bytes. Not here: what stands in
-a section (`sections.py`), where the numbers come from (`funnel.py`).
-
-The page loads nothing: no script, no font, no picture, and its own policy forbids them, so that text from data cannot
-bring any.
+Here: the headline, the order of the sections. Pure: the same report, the same bytes. Not here: the frame (`frame.py`),
+what stands in a section (`sections.py`), where the numbers come from (`funnel.py`).
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from functools import cache
-from importlib.resources import files
 
 from lakehouse.records import RunSummary
 from lakehouse.report import sections
 from lakehouse.report.charts import MOST_ROWS, anchor, chip, count, number, some
+from lakehouse.report.frame import document
 from lakehouse.report.funnel import RunReport
-from lakehouse.report.markup import Html, el, join
+from lakehouse.report.markup import Html, el
 
 _MOST_DAYS = 10
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 
 
 def render(report: RunReport) -> bytes:
@@ -36,34 +31,8 @@ def render(report: RunReport) -> bytes:
         ("quarantine", "Quarantine", sections.quarantine(report)),
         ("gates", "Gates", sections.gates(report)),
     ]
-    nav = el("nav", *(el("a", title, href=f"#{name}") for name, title, _ in parts), aria_label="On this page")
-    main = el(
-        "main",
-        *(
-            el("section", el("h2", title, id=f"{name}-title"), body, id=name, aria_labelledby=f"{name}-title")
-            for name, title, body in parts
-        ),
-        id="main",
-    )
-    head = el(
-        "head",
-        el("meta", charset="utf-8"),
-        el("meta", http_equiv="Content-Security-Policy", content=_POLICY),
-        el("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        el("meta", name="color-scheme", content="light dark"),
-        el("link", rel="icon", href="data:,"),
-        el("title", f"Run {summary.run_id}: {_status(summary)[0]}"),
-        el("style", _css()),
-    )
-    skip = el("a", "To the numbers", href="#main", class_="skip")
-    body = el("body", skip, _headline(report), nav, main, _footer(report))
-    page = join(Html("<!doctype html>\n"), el("html", head, body, lang="en"), "\n")
-    return page.encode("utf-8", "backslashreplace")
-
-
-@cache
-def _css() -> Html:
-    return Html(files("lakehouse.report").joinpath("style.css").read_text(encoding="utf-8"))
+    title = f"Run {summary.run_id}: {_status(summary)[0]}"
+    return document(title, _headline(report), parts, _footer(report))
 
 
 def _status(summary: RunSummary) -> tuple[str, str]:

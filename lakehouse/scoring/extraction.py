@@ -6,6 +6,7 @@ Source: specification 02, "Scoring", version v1.0.0.
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from lakehouse.records import EvidenceRecord
@@ -25,8 +26,8 @@ from lakehouse.scoring.judgement import (
 
 SURE: Final = 0.8
 LIKELY: Final = 0.5
-AUDIT_FACT: Final = "audit_fact:"
-"""How the task of audit facts begins: the one kind of extraction that never carries a confidence."""
+AUDIT_FACTS: Final = re.compile(r"(data/)?_kb/audit_facts(/|\.jsonl$)")
+"""Where the stream of audit facts lies: the one kind of extraction that never carries a confidence."""
 
 CONFIDENT: Signal = (ACCEPTED, ("the confidence is at least 0.8",))
 FAIRLY_CONFIDENT: Signal = (PARTIAL, ("the confidence is at least 0.5",))
@@ -43,7 +44,7 @@ def extraction(evidence: EvidenceRecord) -> Judgement:
     if given is None:
         given = evidence.observer_confidence
     if given is None:
-        verdicts = [AUDITED if evidence.task_id.startswith(AUDIT_FACT) else NO_CONFIDENCE]
+        verdicts = [AUDITED if AUDIT_FACTS.match(evidence.provenance.source_file) else NO_CONFIDENCE]
     else:
         confidence = fraction(given, "confidence", remarks, sub_scores)
         verdicts = [] if confidence is None else [_confident(confidence)]

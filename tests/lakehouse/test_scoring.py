@@ -20,15 +20,19 @@ ACCEPTED, PARTIAL, REVIEW, REJECTED = "accepted", "partially_accepted", "needs_h
 SCRUM = next(stream for stream in BUILT_IN if stream.name == "scrum_reviews")
 
 
+def placed(source_file: str) -> Provenance:
+    return Provenance(
+        source_file=source_file, line_offset=0, sig_hash="ab" * 32, recorded_at="2026-05-02T00:00:00.000Z"
+    )
+
+
 def evidence(**fields: Any) -> EvidenceRecord:
     given: dict[str, Any] = {
         "schema_version": 1,
         "run_id": "run-1",
         "task_id": "task-1",
         "timestamp": "2026-05-01T10:00:00Z",
-        "provenance": Provenance(
-            source_file="_kb/x.jsonl", line_offset=0, sig_hash="ab" * 32, recorded_at="2026-05-02T00:00:00.000Z"
-        ),
+        "provenance": placed("_kb/x.jsonl"),
         "source_class": "verdict",
         "success_markers": [],
         "failure_markers": [],
@@ -299,10 +303,21 @@ EXTRACTION = [
     (extracted(0.9, text=""), REJECTED, "empty_text"),
     (extracted(0.9, text="\u2028 "), REJECTED, "empty_text"),
     (extracted(7, text=""), REJECTED, "bad_value:confidence"),
-    (extracted(None, task_id="audit_fact:abc"), PARTIAL, "facts of an audit, which carry no confidence"),
-    (extracted(0.9, task_id="audit_fact:abc"), ACCEPTED, "the confidence is at least 0.8"),
-    (extracted(None, task_id="audit_fact:abc", text=""), REJECTED, "empty_text"),
-    (extracted(None, task_id="fact:audit_fact:abc"), REVIEW, "no_confidence"),
+    (
+        extracted(None, provenance=placed("_kb/audit_facts.jsonl")),
+        PARTIAL,
+        "facts of an audit, which carry no confidence",
+    ),
+    (
+        extracted(None, provenance=placed("data/_kb/audit_facts/a.jsonl")),
+        PARTIAL,
+        "facts of an audit, which carry no confidence",
+    ),
+    (extracted(None, provenance=placed("_kb/audit_facts_of_mine.jsonl")), REVIEW, "no_confidence"),
+    (extracted(None, provenance=placed("_kb/mine/audit_facts.jsonl")), REVIEW, "no_confidence"),
+    (extracted(0.9, provenance=placed("_kb/audit_facts.jsonl")), ACCEPTED, "the confidence is at least 0.8"),
+    (extracted(None, provenance=placed("_kb/audit_facts.jsonl"), text=""), REJECTED, "empty_text"),
+    (extracted(None, task_id="audit_fact:abc"), REVIEW, "no_confidence"),
 ]
 TABLE: dict[str, list[tuple[EvidenceRecord, str, str]]] = {
     "scrum_review": SCRUM_REVIEW,
@@ -526,7 +541,7 @@ OVERRIDES = st.none() | st.builds(
 )
 RECORDS = st.builds(
     evidence,
-    task_id=st.sampled_from(["t", "audit_fact:x"]),
+    provenance=st.sampled_from(["_kb/x.jsonl", "_kb/audit_facts.jsonl"]).map(placed),
     source_class=st.sampled_from(["verdict", "telemetry", "extraction"]),
     success_markers=MARKERS,
     failure_markers=MARKERS,

@@ -1,0 +1,27 @@
+"""The probes: one list, one file per probe, its fixtures in `lakehouse/parity/fixtures/<probe>.json`.
+
+Here: the list. To add a probe, write its file and its fixtures and name it here. A probe without a subject is not listed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lakehouse.errors import UsageError
+from lakehouse.parity.probe import Probe
+from lakehouse.parity.probes.audit_baseline import AUDIT_BASELINE
+from lakehouse.parity.probes.canonical_json import CANONICAL_JSON
+from lakehouse.parity.probes.extract_json import EXTRACT_JSON
+from lakehouse.parity.probes.materializer import MATERIALIZER
+
+PROBES: tuple[Probe, ...] = (EXTRACT_JSON, CANONICAL_JSON, MATERIALIZER, AUDIT_BASELINE)
+
+
+def probes_named(names: Iterable[str] = ()) -> list[Probe]:
+    """Give the probes of some names, each once, in the order of the list; all without any. Raises `UsageError`."""
+    wanted = set(names)
+    known = [probe.name for probe in PROBES]
+    unknown = sorted(wanted - set(known))
+    if unknown:
+        raise UsageError(f"there is no probe {unknown[0]!r}", mend=f"the probes are {', '.join(known)}")
+    return [probe for probe in PROBES if not wanted or probe.name in wanted]

@@ -1,0 +1,97 @@
+"""Asking: every fixture of a probe to us and to each peer, with a verdict for each pair of answers.
+
+Here: the verdicts and their count. Not here: how a peer is reached (`peers.py`), what people read of it (`report.py`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from lakehouse.errors import LakehouseError
+from lakehouse.parity.peers import Answer, NoAnswer, Peer, Reply
+from lakehouse.parity.probe import Fixture, Probe
+
+Word = Literal["match", "differ", "invalid", "unavailable"]
+WORDS: tuple[Word, ...] = get_args(Word)
+BAD: frozenset[Word] = frozenset({"differ", "invalid"})
+"""Verdicts that fail a run: the answers differ, or one of them cannot count, whatever the other is."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of one fixture with one peer. `reached` is false where the peer could not be asked at all."""
+
+    probe: str
+    peer: str
+    fixture: str
+    verdict: Word
+    reason: str
+    ours: Any
+    theirs: Any
+    reached: bool = True
+
+
+def compare(probe: Probe, peers: Sequence[Peer]) -> list[Result]:
+    """Put every fixture of a probe to us, once, and to each peer; results by peer, in order of the fixtures."""
+    ours = {fixture.name: _ours(probe, fixture) for fixture in probe.fixtures}
+    return [
+        _result(probe, peer, fixture, ours[fixture.name], peer.ask(probe, fixture))
+        for peer in peers
+        for fixture in probe.fixtures
+    ]
+
+
+def count(results: Iterable[Result]) -> dict[str, int]:
+    """Count results by verdict, in the order of `WORDS`."""
+    found = Counter(result.verdict for result in results)
+    return {word: found[word] for word in WORDS}
+
+
+def silent(results: Iterable[Result]) -> dict[str, str]:
+    """Name the peers that answered nothing at all or could not be reached once, with the first reason of each."""
+    by_peer: dict[str, list[Result]] = {}
+    for result in results:
+        by_peer.setdefault(result.peer, []).append(result)
+    found: dict[str, str] = {}
+    for peer, held in by_peer.items():
+        missing = [result for result in held if result.verdict == "unavailable"]
+        unreached = [result for result in missing if not result.reached]
+        if unreached or len(missing) == len(held):
+            found[peer] = (unreached or missing)[0].reason
+    return found
+
+
+def _ours(probe: Probe, fixture: Fixture) -> Reply:
+    try:
+        return Answer(probe.ours(fixture.input))
+    except LakehouseError as error:
+        return NoAnswer("failed", error.what)
+    except (ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError) as error:
+        # A fault of ours on one fixture is a verdict on it, not the end of the comparison.
+        return NoAnswer("failed", f"{type(error).__name__}: {error}")
+
+
+def _result(probe: Probe, peer: Peer, fixture: Fixture, ours: Reply, theirs: Reply) -> Result:
+    def result(verdict: Word, reason: str = "", *, reached: bool = True) -> Result:
+        held = [reply.value if isinstance(reply, Answer) else None for reply in (ours, theirs)]
+        return Result(probe.name, peer.name, fixture.name, verdict, reason, held[0], held[1], reached)
+
+    fault = _fault(probe, fixture, ours)
+    if fault is not None:
+        return result("invalid", f"ours: {fault}")
+    if isinstance(theirs, NoAnswer) and theirs.kind != "failed":
+        return result("unavailable", theirs.why, reached=theirs.kind == "unsupported")
+    fault = _fault(probe, fixture, theirs)
+    if fault is not None:
+        return result("invalid", f"theirs: {fault}")
+    assert isinstance(ours, Answer)
+    assert isinstance(theirs, Answer)
+    found = probe.difference(probe.normalise(ours.value), probe.normalise(theirs.value))
+    return result("match") if found is None else result("differ", found)
+
+
+def _fault(probe: Probe, fixture: Fixture, reply: Reply) -> str | None:
+    return reply.why if isinstance(reply, NoAnswer) else probe.fault(fixture, reply.value)
