@@ -1,9 +1,11 @@
-"""What is kept of a run: its summary, and the baseline that later runs are compared with.
+"""What is kept of a run: its summary, and the audit with the baseline that later runs are compared with.
 
-Here: two calls of the domain and what they show. Not here: what a summary says (`lakehouse.summary`) or what is
-measured (`lakehouse.baseline`). A run that a gate stopped gets its summary from a sensor or from the command line.
+Here: calls of the domain and what they show. Not here: what a summary says (`lakehouse.summary`), what an audit looks
+at (`lakehouse.audit`), its checks (`audit_checks.py`). A run that a gate stopped gets its summary from a sensor or from
+the command line.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
@@ -11,19 +13,29 @@ import dagster as dg
 from assets.days import days_of
 from assets.describing import OWNER, ROWS, column_schema, rows_table
 from assets.failures import told
+from lakehouse.audit.model import AuditReport
+from lakehouse.audit.newest import newest_summary
+from lakehouse.audit.run import audit_once, report_path
 from lakehouse.baseline import append_baseline, log_path
 from lakehouse.board import bars
 from lakehouse.chain.manifests import Staleness
-from lakehouse.jsonl import read_json
+from lakehouse.gates.code_gates import standing
+from lakehouse.lake import Lake
 from lakehouse.publish.companions import write_live
 from lakehouse.publish.exports import EXPORTS
 from lakehouse.records import AuditBaseline, RunSummary
 from lakehouse.report import write_page
+from lakehouse.run import Run
 from lakehouse.summary import summarize
 from lakehouse.timestamps import day_of
 from resources.lake import LakeResource, utc_now
 
 GROUP = "audit"
+BASELINE = "audit_baseline"
+DEEP_TAG = "lakehouse/deep"
+"""A run with this tag audits every day and every run, not only the newest."""
+ANEW_TAG = "lakehouse/anew"
+"""A run with this tag lets the gates on the code look again, although a green verdict stands."""
 
 
 @dg.asset(
@@ -66,26 +78,49 @@ def run_summary(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.Mat
 
 
 @dg.asset(
+    name=BASELINE,
     deps=["run_summary"],
     group_name=GROUP,
     kinds={"python", "jsonl"},
     owners=[OWNER],
-    code_version="1",
+    code_version="2",
     description=(
-        "The metrics of the lake as a whole after this run, one line in a log that other runtimes append to as well. "
-        "A run that wrote what an earlier one wrote adds nothing."
+        "An audit of what the newest run left, phase by phase, and the metrics of the lake as a whole, one line in a log "
+        "that other runtimes append to as well. A run that wrote what an earlier one wrote adds nothing. The job `audit` "
+        "looks at every day and every run."
     ),
     metadata={"dagster/column_schema": column_schema(AuditBaseline)},
 )
 def audit_baseline(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult[None]:
-    """Append the baseline of this run."""
+    """Audit, and append the baseline."""
     domain, run = lake.open(), lake.run(context.run.run_id)
     with told(context.retry_number):
-        summary = read_json(run.folder / "summary.json", RunSummary)
-        if summary is None:
-            summary = summarize(domain, run, days_of(context.run.tags))
-        baseline = append_baseline(domain, summary, run.now())
-    shown: dict[str, Any] = {"path": dg.MetadataValue.path(str(log_path(domain))), "appended": baseline is not None}
+        report = audited(domain, run, context.run.tags)
+        summary = newest_summary(run.reports)
+        baseline = append_baseline(domain, summary, run.now(), report.observed) if summary is not None else None
+    counts = {state: sum(one.status == state for one in report.checks) for state in ("passed", "failed", "skipped")}
+    shown: dict[str, Any] = {
+        "passed": report.passed,
+        "deep": report.deep,
+        **{f"checks_{state}": number for state, number in counts.items()},
+        "phases": rows_table(
+            [{"phase": one.phase, "looks_at": one.name, "status": one.status} for one in report.phases]
+        ),
+        "page": dg.MetadataValue.url(report_path(run).as_uri()),
+        "path": dg.MetadataValue.path(str(log_path(domain))),
+        "appended": baseline is not None,
+    }
     if baseline is not None:
         shown |= {ROWS: 1, **baseline.metrics}
     return dg.MaterializeResult(metadata=shown)
+
+
+def audited(lake: Lake, run: Run, tags: Mapping[str, str]) -> AuditReport:
+    """Give the audit of a run: the one that it made, or a new one."""
+    anew = ANEW_TAG in tags
+    return audit_once(
+        lake,
+        run,
+        deep=DEEP_TAG in tags,
+        acceptance=lambda: standing(lake, "acceptance", run.now(), anew=anew),
+    )

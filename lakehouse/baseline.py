@@ -7,6 +7,7 @@ same log; their keys and metrics are read as they are and never rewritten.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ _CATEGORIES = {
     "p3_rejected": "rejected",
     "p3_human": "needs_human_review",
 }
+OBSERVED = ("p6_invariants_passed", "p7_replays")
+"""The metrics that an audit passes in: they are not to be read off the lake."""
 _EXPORTED = {"p4_sft_rows": SFT.asset, "p4_rag_rows": RAG.asset, "p4_pref_pairs": PREFERENCE.asset}
 
 
@@ -67,8 +70,11 @@ def read_baselines(path: Path) -> list[dict[str, Any]]:
     return entries
 
 
-def metrics(lake: Lake) -> dict[str, Number]:
-    """Measure the lake as a whole, from the manifests of its days and what is published."""
+def metrics(lake: Lake, observed: Mapping[str, Number] | None = None) -> dict[str, Number]:
+    """Measure the lake as a whole, from the manifests of its days and what is published, and add what an audit observed.
+
+    Of `observed` the metrics of `OBSERVED` are taken: the others are measured here.
+    """
     found: Counter[str] = Counter()
     for day in manifest_days(lake, "collect"):
         collected = read_manifest(lake, "collect", day)
@@ -91,11 +97,17 @@ def metrics(lake: Lake) -> dict[str, Number]:
     names = ("p2_evidence_rows", "p2_evidence_skips", *_CATEGORIES, *_EXPORTED, "p4_quarantined")
     result: dict[str, Number] = {name: found[name] for name in names}
     result["p4_contaminated"] = 0 if verdict is None or verdict.passed else len(verdict.offenders)
+    result |= {name: observed[name] for name in OBSERVED if observed and name in observed}
     return result
 
 
-def append_baseline(lake: Lake, summary: RunSummary, recorded_at: str) -> AuditBaseline | None:
-    """Append the lake's metrics after a run; `None` where the log holds a baseline of this run hash already."""
+def append_baseline(
+    lake: Lake, summary: RunSummary, recorded_at: str, observed: Mapping[str, Number] | None = None
+) -> AuditBaseline | None:
+    """Append the lake's metrics after a run; `None` where the log holds a baseline of this run hash already.
+
+    `observed` are the metrics that only an audit can know (`OBSERVED`); those that it does not name are left out.
+    """
     path = log_path(lake)
     with locked(lake.lock("audit_baselines")):
         if any(entry["run_hash"] == summary.run_hash for entry in read_baselines(path)):
@@ -107,7 +119,7 @@ def append_baseline(lake: Lake, summary: RunSummary, recorded_at: str) -> AuditB
             run_id=summary.run_id,
             run_hash=summary.run_hash,
             producer=PRODUCER,
-            metrics=metrics(lake),
+            metrics=metrics(lake, observed),
             partition=summary.partition or None,
         )
         append(path, [encode(baseline)])

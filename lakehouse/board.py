@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from lakehouse.chain.manifests import read_manifest
+from lakehouse.gates.quarantine_rate import share_of
 from lakehouse.lake import Lake
 from lakehouse.records import RunSummary
 
@@ -57,8 +58,8 @@ def crowded(lake: Lake, days: Iterable[str], limit: float) -> dict[str, float]:
     found = {}
     for day in days:
         manifest = read_manifest(lake, "collect", day)
-        if manifest is not None and manifest.records_in:
-            share = manifest.records_quarantined / manifest.records_in
+        if manifest is not None:
+            share = share_of(manifest)
             if share > limit:
                 found[day] = share
     return found

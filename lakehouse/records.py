@@ -267,8 +267,18 @@ class ChecksReport(Record, kw_only=True):
     warned: int
 
 
+class SealedReceipt(Record, kw_only=True):
+    """What a receipt was when its run was summed up: SHA-256 of the file, and the CRC-32 of each line, 8 hex digits each."""
+
+    sha256: str
+    line_crc32: str
+
+
 class RunSummary(Record, kw_only=True):
-    """The receipts of one run in one page, with the hash of everything it wrote."""
+    """The receipts of one run in one page, with the hash of everything it wrote.
+
+    `receipts` seals the file of each stage, so that a change to one is seen, down to its line.
+    """
 
     schema_version: Literal[1]
     run_id: str
@@ -285,6 +295,7 @@ class RunSummary(Record, kw_only=True):
     failed_gates: list[str]
     held_days: dict[str, str]
     error: str | None = None
+    receipts: dict[str, SealedReceipt] | None = None
 
 
 class AuditBaseline(Record, kw_only=True):

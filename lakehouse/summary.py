@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from lakehouse.chain.manifests import manifest_days, read_manifest
-from lakehouse.gates.verdicts import REQUIRED, read_verdicts, why_held
+from lakehouse.gates.verdicts import REQUIRED, is_red, read_verdicts, why_held
+from lakehouse.gates.waivers import waiver_of
 from lakehouse.jsonl import write_json
 from lakehouse.lake import Lake
 from lakehouse.publish.exports import EXPORTS
 from lakehouse.publish.state import read_publication
 from lakehouse.records import ChecksReport, FirewallReport, Receipt, RunSummary, Verdict
 from lakehouse.run import Run, run_hash
+from lakehouse.seals import seal
 
 
 def summarize(
@@ -24,7 +26,7 @@ def summarize(
     """Write and give the summary of a run over `days` (none: a run without days of its own)."""
     receipts = run.receipts()
     verdicts = list(_verdicts(lake, days))
-    failed = [f"{where}/{one.check}" for where, one in verdicts if not one.passed and one.severity == "ERROR"]
+    failed = [f"{where}/{one.check}" for where, one, waived in verdicts if is_red(one) and not waived]
     errors = [f"{receipt.stage}: {receipt.error}" for receipt in receipts.values() if receipt.status == "failed"]
     stopped = error is not None or bool(errors)
     now = run.now()
@@ -41,26 +43,28 @@ def summarize(
         counts=_counts(lake, days, receipts, waiting_future),
         firewall=_firewall(receipts),
         checks=ChecksReport(
-            passed=sum(one.passed for _, one in verdicts),
+            passed=sum(one.passed for _, one, _ in verdicts),
             failed=len(failed),
-            warned=sum(not one.passed and one.severity == "WARN" for _, one in verdicts),
+            warned=sum(not one.passed for _, one, _ in verdicts) - len(failed),
         ),
         failed_gates=failed,
         held_days=_held(lake),
         error="; ".join(filter(None, [error, *errors])) or None,
+        receipts={stage: seal(run.receipt_path(stage).read_bytes()) for stage in receipts},
     )
     write_json(run.folder / "summary.json", summary)
     return summary
 
 
-def _verdicts(lake: Lake, days: Sequence[str]) -> Iterator[tuple[str, Verdict]]:
+def _verdicts(lake: Lake, days: Sequence[str]) -> Iterator[tuple[str, Verdict, bool]]:
+    """Give every verdict of the days and the exports, with its place and whether a person waived it."""
     for asset in REQUIRED:
         for day in days:
             for one in read_verdicts(lake, asset, day).values():
-                yield f"{asset}/{day}", one
+                yield f"{asset}/{day}", one, is_red(one) and waiver_of(lake, asset, day, one) is not None
     for asset in EXPORTS:
         for one in read_verdicts(lake, asset).values():
-            yield asset, one
+            yield asset, one, False
 
 
 def _held(lake: Lake) -> dict[str, str]:

@@ -12,6 +12,7 @@ import dagster as dg
 from assets.days import days_of
 from lakehouse.board import crowded, crowded_report, stopped
 from lakehouse.files import write_whole
+from lakehouse.gates.quarantine_rate import ERROR_OVER
 from lakehouse.lake import Lake
 from lakehouse.records import RunSummary
 from lakehouse.report import write_page
@@ -21,8 +22,8 @@ from lakehouse_dagster.jobs import AssetJob
 from resources.lake import LakeResource
 from resources.webhook import WebhookResource
 
-CROWDED = 0.2
-"""Share of a day's rows in quarantine above which people are told."""
+CROWDED = ERROR_OVER
+"""Share of a day's rows in quarantine above which people are told: that which the gate `quarantine_rate` calls an error."""
 
 
 def alarms(jobs: Sequence[AssetJob]) -> list[dg.SensorDefinition]:

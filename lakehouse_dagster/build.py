@@ -10,13 +10,13 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets import audit, checks, exports, releases, streams
+from assets import audit, audit_checks, checks, exports, releases, streams
 from assets.days import partitions as day_partitions
 from assets.distillation import DAILY, Daily, daily_assets
 from lakehouse_dagster.alarms import alarms
 from lakehouse_dagster.evidence_sensor import new_evidence_sensor
 from lakehouse_dagster.jobs import jobs as make_jobs
-from lakehouse_dagster.jobs import release_job
+from lakehouse_dagster.jobs import audit_jobs, release_job
 from lakehouse_dagster.schedules import nightly_schedule
 from resources.database import in_memory
 from resources.lake import LakeResource, utc_now
@@ -57,8 +57,13 @@ def build_definitions(
             audit.run_summary,
             audit.audit_baseline,
         ],
-        asset_checks=[streams.append_only_check(), *checks.daily_checks(days), *checks.export_checks()],
-        jobs=[*jobs, release_job()],
+        asset_checks=[
+            streams.append_only_check(),
+            *checks.daily_checks(days),
+            *checks.export_checks(),
+            *audit_checks.audit_checks(),
+        ],
+        jobs=[*jobs, release_job(), *audit_jobs()],
         schedules=[
             nightly_schedule(
                 jobs[0], days, dg.DefaultScheduleStatus.RUNNING if production else dg.DefaultScheduleStatus.STOPPED

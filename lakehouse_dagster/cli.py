@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from lakehouse.errors import LakehouseError
-from lakehouse_dagster.commands import distill, doctor, gates, imports, lakes, release, streams, triage
+from lakehouse_dagster.commands import accept, audit, distill, doctor, drift, gates, imports, lakes, parity, release, streams, triage
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -41,6 +41,10 @@ app.add_typer(streams.app, name="streams")
 app.command("distill")(distill.distill)
 app.add_typer(triage.app, name="triage")
 app.add_typer(gates.app, name="gates")
+app.command("audit")(audit.audit)
+app.command("accept")(accept.accept)
+app.command("parity")(parity.parity)
+app.command("drift")(drift.drift)
 app.add_typer(release.app, name="release")
 app.command("recall")(release.recall)
 app.command("doctor")(doctor.doctor)

@@ -7,6 +7,8 @@ from typing import Any
 
 import dagster as dg
 
+from assets.audit import ANEW_TAG, BASELINE, DEEP_TAG
+from assets.audit_checks import ACCEPTANCE, PARITY
 from assets.distillation import DAILY
 from assets.releases import RELEASE
 from assets.streams import LINE_INDEX
@@ -15,7 +17,8 @@ from lakehouse.publish.exports import EXPORTS
 NIGHTLY = "nightly_distillation"
 BACKFILL = "backfill_distillation"
 RELEASE_JOB = "make_release"
-CHAIN = (LINE_INDEX, *(daily.name for daily in DAILY), *EXPORTS, "run_summary", "audit_baseline")
+AUDIT_JOB, ACCEPTANCE_JOB, PARITY_JOB = "audit", "acceptance", "parity"
+CHAIN = (LINE_INDEX, *(daily.name for daily in DAILY), *EXPORTS, "run_summary", BASELINE)
 """From new rows to the baseline: what one run makes, so that one run id has all receipts."""
 
 # The name of this type is not exported by Dagster.
@@ -43,5 +46,29 @@ def jobs() -> list[AssetJob]:
             BACKFILL,
             dg.AssetSelection.assets(*CHAIN),
             description="Many days in one run, from their rows through to the audit baseline, with every gate.",
+        ),
+    ]
+
+
+def audit_jobs() -> list[AssetJob]:
+    """Make the jobs that look and make nothing but reports: each looks anew, whatever verdict stands."""
+    return [
+        dg.define_asset_job(
+            AUDIT_JOB,
+            dg.AssetSelection.assets(BASELINE),
+            tags={DEEP_TAG: "true"},
+            description="Audit every day, every run and everything that is published, and append the baseline.",
+        ),
+        dg.define_asset_job(
+            ACCEPTANCE_JOB,
+            dg.AssetSelection.checks(dg.AssetCheckKey(dg.AssetKey(BASELINE), ACCEPTANCE)),
+            tags={ANEW_TAG: "true"},
+            description="Hold the 22 invariants against the fixture lake.",
+        ),
+        dg.define_asset_job(
+            PARITY_JOB,
+            dg.AssetSelection.checks(*(dg.AssetCheckKey(dg.AssetKey(BASELINE), name) for name in PARITY)),
+            tags={ANEW_TAG: "true"},
+            description="Compare our answers to the probes with the pinned ones and with a peer in another language.",
         ),
     ]

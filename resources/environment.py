@@ -29,6 +29,16 @@ VARIABLES = (
         "LAKEHOUSE_GIT_COMMIT", "", "The commit that receipts name (40 hex digits), where the code is no git checkout."
     ),
     Variable("LAKEHOUSE_WEBHOOK_URL", "", "Where failed runs and quarantine alarms are posted as JSON.", secret=True),
+    Variable(
+        "LAKEHOUSE_EMBEDDER",
+        "",
+        "What embeds texts: `onnx`, `sentence-transformers` or `ollama`. Without it, `onnx` where it can run, else "
+        "`sentence-transformers`.",
+    ),
+    Variable(
+        "LAKEHOUSE_EMBEDDING_MODEL", "", "The embedder's model, by name or folder. Without it, the backend's own."
+    ),
+    Variable("OLLAMA_HOST", "http://127.0.0.1:11434", "Where the model server of the backend `ollama` answers."),
     Variable("DAGSTER_HOME", "", "Dagster's own folder, absolute. Without it, runs of the command line are not kept."),
 )
 _BY_NAME = {variable.name: variable for variable in VARIABLES}

@@ -3,7 +3,9 @@
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,10 @@ from hypothesis import settings
 
 from assets.days import tags_of
 from assets.distillation import DAILY, Daily
+from lakehouse.gates.code_gates import CODE_GATES
+from lakehouse.gates.verdicts import verdict
 from lakehouse.lake import Lake
-from lakehouse.records import RunSummary
+from lakehouse.records import RunSummary, Verdict
 from lakehouse_dagster.build import build_definitions
 from lakehouse_dagster.jobs import BACKFILL, NIGHTLY
 
@@ -104,6 +108,23 @@ class TinyLake:
         """Every file of the lake with the hash of its bytes."""
         files = (path for path in sorted(self.root.rglob("*")) if path.is_file())
         return {str(path.relative_to(self.root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+@pytest.fixture(autouse=True)
+def code_gates_hold(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every run find the gates on the code green: they look at no lake, and acceptance takes seconds.
+
+    Tests that are about them say `pytestmark = pytest.mark.code_gates`.
+    """
+    if request.node.get_closest_marker("code_gates"):
+        return
+    for name, gate in CODE_GATES.items():
+        monkeypatch.setitem(CODE_GATES, name, replace(gate, current=lambda: "test", look=partial(_holds, name)))
+
+
+def _holds(name: str, lake: Lake, now: str) -> Verdict:
+    said: dict[str, Any] = {"passed": True, "rows_checked": 1, "summary": "fine", "offenders": []}
+    return verdict(name, input_sha256="test", code_version="test", checked_at=now, **said)
 
 
 @pytest.fixture

@@ -37,6 +37,8 @@ from lakehouse.release.hashing import measure
 from lakehouse.similarity.holdout import holdout_path
 
 DISTILLED = "distilled/"
+WHOLE = "audit_baseline"
+"""The asset under which the verdicts on the lake as a whole are kept."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ def grounds(lake: Lake, connection: Any, done: Callable[[str], None] = lambda wh
     for export in EXPORTS.values():
         _look_at_export(lake, found, export, days)
         done(export.asset)
+    _look_at_whole(lake, found)
     found.reasons.extend(_undone_decisions(lake, connection, found))
     return found
 
@@ -98,6 +101,17 @@ def _look_at_day(lake: Lake, found: Grounds, asset: str, day: str) -> None:
         found.reasons.append(Reason(where, f"{asset} of {day} was not made yet", again))
         return
     _judge(lake, found, where, asset, day, verdicts, dict.fromkeys(REQUIRED[asset], current), again)
+
+
+def _look_at_whole(lake: Lake, found: Grounds) -> None:
+    """Take the verdicts on the lake as a whole as grounds: a red audit, acceptance or parity refuses, a missing one not."""
+    where = lake.relative(lake.gate(WHOLE))
+    try:
+        verdicts = read_verdicts(lake, WHOLE)
+    except RecordError as error:
+        found.reasons.append(Reason(where, error.what, "`lakehouse audit`"))
+        return
+    _judge(lake, found, where, WHOLE, None, verdicts, {}, "`lakehouse audit`")
 
 
 def _changed_files(lake: Lake, stage: str, day: str) -> Iterator[Reason]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from lakehouse import index
 from lakehouse.chain.manifests import STAGES, Staleness, read_manifest
@@ -57,7 +58,7 @@ def distill(
     with out.progress("Indexing new rows", None):
         report = index.update_all(opened)
     for error in report.broken.values():
-        out.say(f"[red]left out:[/red] {error}")
+        out.say(f"[red]left out:[/red] {escape(str(error))}")
     days = _days(opened, day, first, last, include_partial)
     _tell_of_early_rows(out, opened)
     if not days:
@@ -183,14 +184,14 @@ def show_run(out: Out, lake: Lake, result: RunResult, reports: Path) -> None:
         else:
             out.say(f"[bold]Nothing new was published[/bold]: what was published before still stands. {gates}")
         for day, why in summary.held_days.items():
-            out.say(f"[red]held back[/red] {day}: {why}")
+            out.say(f"[red]held back[/red] {day}: {escape(why)}")
         for check in result.failed_checks:
             state = "[red]red[/red]" if check.blocks else "[yellow]warning[/yellow]"
-            out.say(f"{state} {check.asset}/{check.check}{f' of {check.day}' if check.day else ''}: {check.summary}")
+            out.say(f"{state} {check.asset}/{check.check}{f' of {check.day}' if check.day else ''}: {escape(check.summary)}")
         for day, share in result.crowded.items():
             out.say(f"[red]{share:.0%} of {day} was quarantined[/red]: see {lake.quarantine(day, 'collect').parent}")
         if summary.error:
-            out.say(f"[red]stopped:[/red] {summary.error}")
+            out.say(f"[red]stopped:[/red] {escape(summary.error)}")
         out.say(f"Run {summary.run_id}, hash {summary.run_hash[:16]}…")
         out.say(f"Page:    {reports / 'distillation' / result.run_id / 'index.html'}")
     out.answer(run_id=result.run_id, success=result.success, errors=result.errors, days=rows, summary=summary)

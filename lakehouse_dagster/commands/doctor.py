@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import typer
+from rich.text import Text
 
 from lakehouse.errors import LakehouseError
 from lakehouse.files import remove, write_whole
@@ -63,7 +64,7 @@ def doctor(
     out.table(
         "Health",
         ["", "what", "found", "to mend it"],
-        [("ok" if one.ok else "[red]no[/red]", one.what, one.found, one.mend) for one in answers],
+        [("ok" if one.ok else Text("no", style="red"), one.what, one.found, one.mend) for one in answers],
     )
     out.table(
         "Settings from the environment",

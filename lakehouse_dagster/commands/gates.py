@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from lakehouse.chain.manifests import manifest_days
 from lakehouse.errors import UsageError
@@ -97,7 +98,7 @@ def _say(write: Any, what: str, check: str, day: str, reason: str, lake: Any, by
     asset, found = _find(opened, check, day)
     now = written(datetime.now(UTC))
     row = write(opened, asset, day, found, by=by or getpass.getuser(), reason=reason, at=now)
-    out.say(f"{asset}/{check} of {day} {what}, says {row.by}: {row.reason}")
+    out.say(f"{asset}/{check} of {day} {what}, says {escape(row.by)}: {escape(row.reason)}")
     out.say(f"Next: lakehouse distill --lake {lake}")
     out.answer(waiver=row)
     out.close()

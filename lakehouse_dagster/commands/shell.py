@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from lakehouse.errors import UsageError
 from lakehouse.lake import Lake
@@ -82,7 +83,8 @@ class Out:
             short = numeric or all(len(str(row[place])) <= SHORT for row in held)
             table.add_column(column, justify="right" if numeric else "left", overflow="fold", no_wrap=short)
         for row in held:
-            table.add_row(*(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row))
+            # A `Text` may have a style; anything else stands as it is, brackets too.
+            table.add_row(*(cell if isinstance(cell, Text) else Text(_written(cell)) for cell in row))
         self._console.print(table)
         self._console.print()
 
@@ -111,6 +113,10 @@ class Out:
         )
         with Progress(*columns, console=self._console, transient=True) as progress:
             yield Bar(progress, progress.add_task(what, total=total))
+
+
+def _written(cell: Any) -> str:
+    return f"{cell:,}" if isinstance(cell, int) else str(cell)
 
 
 class Bar:

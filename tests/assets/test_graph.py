@@ -37,13 +37,34 @@ GRAPH = {
     "audit_baseline": ("audit", ["run_summary"], False),
 }
 BLOCKING = {
-    "evidence": {"provenance_resolves": True, "receipt_balances": True},
-    "scored_runs": {"receipt_balances": True, "one_verdict_each": True},
+    "evidence": {"provenance_resolves": True, "receipt_balances": True, "contract": True, "quarantine_rate": True},
+    "scored_runs": {
+        "receipt_balances": True,
+        "one_verdict_each": True,
+        "scorer_parity": True,
+        "scorer_drift": True,
+        "score_distribution_psi": True,
+    },
     "sft_samples": {"receipt_balances": True},
     "rag_chunks": {"receipt_balances": True},
-    "sft_export": {"contamination_firewall": True, "no_holdout_overlap": True, "splits_disjoint": True},
-    "rag_export": {"never_rejected": True, "chunks_rebuild_text": True},
-    "preference_export": {"strict_order": True, "kto_labels": True},
+    "sft_export": {
+        "contamination_firewall": True,
+        "no_holdout_overlap": True,
+        "splits_disjoint": True,
+        "contract": True,
+        "verdict_balance": False,
+    },
+    "rag_export": {"never_rejected": True, "chunks_rebuild_text": True, "contract": True},
+    "preference_export": {"strict_order": True, "kto_labels": True, "contract": True},
+    "audit_baseline": {
+        "audit_full": True,
+        "metric_drift": True,
+        "acceptance": True,
+        "parity_extract_json": True,
+        "parity_canonical_json": True,
+        "parity_materializer": True,
+        "parity_audit_baseline": True,
+    },
     "line_index": {"streams_append_only": False},
 }
 

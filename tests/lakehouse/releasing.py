@@ -19,22 +19,17 @@ from lakehouse.gates.verdicts import (
     day_input,
     read_verdicts,
     record,
-    verdict,
 )
 from lakehouse.lake import Lake
 from lakehouse.publish.exports import EXPORTS, PREFERENCE, RAG, SFT, Published
 from lakehouse.publish.state import keep
-from lakehouse.records import FileRef, Release, Verdict
+from lakehouse.records import FileRef, Release
 from lakehouse.release import make as making
 from lakehouse.sql import connect
+from tests.lakehouse.conftest import green
 
 NOW = "2026-05-10T02:00:00.000Z"
 COMMIT = "c" * 40
-
-
-def green(check: str, input_sha256: str, **more: Any) -> Verdict:
-    said: dict[str, Any] = {"passed": True, "rows_checked": 1, "summary": "fine", "offenders": [], **more}
-    return verdict(check, input_sha256=input_sha256, code_version="test", checked_at=NOW, **said)
 
 
 def publish_all(lab: Any, now: str = NOW, *, by_hand: bool = True) -> None:

@@ -35,6 +35,8 @@ from lakehouse.release import store
 from lakehouse.release.verify import verify
 from tests.lakehouse.releasing import publish_all, release
 
+pytestmark = pytest.mark.contracts
+
 DAYS = ("2026-05-01", "2026-05-02", "2026-05-03")
 SSN = "219-09-9999"
 KEY = "sk-ant-api03-" + "Ab1" * 12

@@ -230,7 +230,8 @@ def test_a_red_gate_that_is_not_required_refuses_too(ready: Any) -> None:
 
 
 def test_a_warning_is_listed_and_does_not_refuse(ready: Any) -> None:
-    record(ready.lake, SFT.asset, None, green("verdict_balance", "", passed=False, summary="odd", severity="WARN"))
+    native = sha256_of(ready.root / NATIVE)
+    record(ready.lake, SFT.asset, None, green("verdict_balance", native, passed=False, summary="odd", severity="WARN"))
     signed = store.read_signed(ready.lake, release(ready).release_hash)
     assert signed is not None
     assert ("verdict_balance", "odd") in {(one.verdict.check, one.verdict.summary) for one in signed.verdicts}
