@@ -18,7 +18,9 @@ from lakehouse.audit.newest import newest_summary
 from lakehouse.audit.run import audit_once, report_path
 from lakehouse.baseline import append_baseline, log_path
 from lakehouse.board import bars
-from lakehouse.chain.manifests import Staleness
+from lakehouse.chain.manifests import Staleness, manifest_days
+from lakehouse.contracts.data_docs import write_data_docs
+from lakehouse.drift.page import write_drift_page
 from lakehouse.gates.code_gates import standing
 from lakehouse.lake import Lake
 from lakehouse.publish.companions import write_live
@@ -32,6 +34,8 @@ from resources.lake import LakeResource, utc_now
 
 GROUP = "audit"
 BASELINE = "audit_baseline"
+DRIFT_DAYS = 30
+"""The newest days that the drift page compares, each with those before it."""
 DEEP_TAG = "lakehouse/deep"
 """A run with this tag audits every day and every run, not only the newest."""
 ANEW_TAG = "lakehouse/anew"
@@ -98,6 +102,9 @@ def audit_baseline(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.
         report = audited(domain, run, context.run.tags)
         summary = newest_summary(run.reports)
         baseline = append_baseline(domain, summary, run.now(), report.observed) if summary is not None else None
+        drift, _ = write_drift_page(domain, run.reports, manifest_days(domain, "score")[-DRIFT_DAYS:], run.now())
+        # Great Expectations takes seconds to draw its pages: with the audits that look at everything, not every night.
+        docs = write_data_docs(domain, run.reports) if report.deep else None
     counts = {state: sum(one.status == state for one in report.checks) for state in ("passed", "failed", "skipped")}
     shown: dict[str, Any] = {
         "passed": report.passed,
@@ -107,9 +114,12 @@ def audit_baseline(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.
             [{"phase": one.phase, "looks_at": one.name, "status": one.status} for one in report.phases]
         ),
         "page": dg.MetadataValue.url(report_path(run).as_uri()),
+        "drift": dg.MetadataValue.url(drift.as_uri()),
         "path": dg.MetadataValue.path(str(log_path(domain))),
         "appended": baseline is not None,
     }
+    if docs is not None:
+        shown["data_docs"] = dg.MetadataValue.url(docs.as_uri())
     if baseline is not None:
         shown |= {ROWS: 1, **baseline.metrics}
     return dg.MaterializeResult(metadata=shown)

@@ -15,8 +15,8 @@ from assets.days import partitions as day_partitions
 from assets.distillation import DAILY, Daily, daily_assets
 from lakehouse_dagster.alarms import alarms
 from lakehouse_dagster.evidence_sensor import new_evidence_sensor
-from lakehouse_dagster.jobs import jobs as make_jobs
 from lakehouse_dagster.jobs import audit_jobs, release_job
+from lakehouse_dagster.jobs import jobs as make_jobs
 from lakehouse_dagster.schedules import nightly_schedule
 from resources.database import in_memory
 from resources.lake import LakeResource, utc_now

@@ -14,7 +14,20 @@ from rich.console import Console
 from rich.text import Text
 
 from lakehouse.errors import LakehouseError
-from lakehouse_dagster.commands import accept, audit, distill, doctor, drift, gates, imports, lakes, parity, release, streams, triage
+from lakehouse_dagster.commands import (
+    accept,
+    audit,
+    distill,
+    doctor,
+    drift,
+    gates,
+    imports,
+    lakes,
+    parity,
+    release,
+    streams,
+    triage,
+)
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -17,6 +17,8 @@ import dagster as dg
 
 from assets.days import tags_of
 from assets.releases import RELEASE
+from lakehouse.audit.model import AuditReport
+from lakehouse.audit.run import report_path
 from lakehouse.errors import GateFailed, OutsideFailure, UsageError
 from lakehouse.jsonl import read_json
 from lakehouse.lake import Lake
@@ -24,7 +26,7 @@ from lakehouse.records import RunSummary
 from lakehouse.timestamps import day_of
 from lakehouse_dagster.alarms import why_failed, write_crowded, write_stopped
 from lakehouse_dagster.build import build_definitions
-from lakehouse_dagster.jobs import BACKFILL, NIGHTLY, RELEASE_JOB
+from lakehouse_dagster.jobs import AUDIT_JOB, BACKFILL, NIGHTLY, RELEASE_JOB
 from resources.environment import value
 from resources.lake import LakeResource, given_commit, utc_now
 
@@ -66,6 +68,15 @@ class RunResult:
     errors: list[str] = field(default_factory=list)
     crowded: dict[str, float] = field(default_factory=dict)
     summary: RunSummary | None = None
+
+
+@dataclass(frozen=True)
+class AuditResult:
+    """What came of an audit: its report, where its page lies, and the checks of the lake as a whole that are not green."""
+
+    report: AuditReport
+    page: Path
+    failed_checks: list[FailedCheck]
 
 
 def run_days(
@@ -147,11 +158,47 @@ def run_release(
     if result.success:
         (made,) = result.asset_materializations_for_node(RELEASE)
         return str(made.metadata["release_hash"].value)
-    _, exit_code = _errors(result)
+    _raise_failure(result)
+    raise OutsideFailure("no release came of the run", mend="see the run in the Dagster UI")
+
+
+def _raise_failure(result: dg.ExecuteInProcessResult) -> None:
+    """Raise what stopped a run, with every reason that the domain gave; nothing where every step ended well."""
+    errors, exit_code = _errors(result)
+    if not errors:
+        return
     told = [event.step_failure_data.user_failure_data for event in result.all_events if event.is_step_failure]
     why = "\n".join(one.description or "" for one in told if one is not None)
     kinds = {kind.exit_code: kind for kind in (GateFailed, UsageError, OutsideFailure)}
-    raise kinds[exit_code](why or "; ".join(_errors(result)[0]))
+    raise kinds[exit_code](why or "; ".join(errors))
+
+
+def run_audit(
+    root: Path,
+    reports: Path,
+    *,
+    instance: dg.DagsterInstance | None = None,
+    listen: Listen = lambda step, state: None,
+) -> AuditResult:
+    """Audit every day and every run, and append the baseline, by the job `audit`.
+
+    Raises what kept the audit from being made; an audit that failed is a result.
+    """
+    lake = LakeResource(root=str(root.absolute()), reports=str(reports.absolute()), commit=given_commit())
+    definitions = build_definitions(root, reports, commit=lake.commit, logger=_logger(listen))
+    run = lake.run(str(uuid.uuid4()))
+    with _storage(instance) as storage:
+        result = definitions.resolve_job_def(AUDIT_JOB).execute_in_process(
+            run_id=run.run_id, instance=storage, run_config=_run_config(None), raise_on_error=False
+        )
+        if _was_interrupted(result):
+            raise KeyboardInterrupt
+    page = report_path(run)
+    report = read_json(page.with_suffix(".json"), AuditReport)
+    if report is None:
+        _raise_failure(result)
+        raise OutsideFailure("the audit left no report", where=str(page), mend="see the run in the Dagster UI")
+    return AuditResult(report=report, page=page, failed_checks=_failed_checks(result))
 
 
 def _checked(lake: Lake, days: Sequence[str], clock: Callable[[], datetime]) -> list[str]:

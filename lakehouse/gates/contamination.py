@@ -122,6 +122,8 @@ def _joined(
     total = len(shown)
     while more := cursor.fetchmany(10_000):
         total += len(more)
+    # Other gates on the same connection have tables of their own by these names.
+    connection.execute("drop view verdict; drop view condemned_content")
     return total, [
         {"file": name, "line": line, "sample": sample, "run": run, "source": f"{source}:{offset}", "why": why}
         for line, sample, run, source, offset, why in shown

@@ -226,7 +226,7 @@ def _match(task: tuple[Lake, str, str]) -> tuple[int, list[Offender]]:
 
 def _mismatch(record: _Named | Exception | None, judged: _Judged | Exception | None) -> str | None:
     if isinstance(record, Exception) or isinstance(judged, Exception):
-        return f"the line does not decode ({record if isinstance(record, Exception) else judged})"
+        return "the line does not decode"
     if record is None:
         return "a verdict without evidence"
     if judged is None:
@@ -237,7 +237,7 @@ def _mismatch(record: _Named | Exception | None, judged: _Judged | Exception | N
     if (record.run_id, record.task_id) != (judged.evidence_run_id, judged.evidence_task_id):
         return f"the verdict names run {judged.evidence_run_id!r}, the evidence {record.run_id!r}"
     if judged.category not in CATEGORIES:
-        return f"{judged.category!r} is no category"
+        return "its category is none of the four"
     return None if judged.reasons else "the verdict gives no reason"
 
 

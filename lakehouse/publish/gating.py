@@ -12,7 +12,7 @@ from typing import Any
 
 from lakehouse.gates import contamination, contracts, holdout, preference, rag, splits, verdict_balance
 from lakehouse.gates.registry import red
-from lakehouse.gates.verdicts import record
+from lakehouse.gates.verdicts import is_red, read_verdicts, record
 from lakehouse.lake import Lake
 from lakehouse.publish.exports import PREFERENCE, RAG, SFT, Export
 from lakehouse.publish.preference import KTO
@@ -121,12 +121,19 @@ EXPORT_GATES = (
 
 
 def look_at_export(gate: ExportGate, lake: Lake, connection: Any, now: str) -> Verdict:
-    """Let a gate look at what is published and keep its verdict; nothing published is red."""
-    found = red(gate.name, now, "nothing is published: there is no file to look at")
+    """Let a gate look at what is published and keep its verdict.
+
+    Nothing published is red; where that is because the candidate was refused, the verdict on the candidate stays.
+    """
     if gate.export.main(lake).exists():
         standing = gate.pure and still_standing(lake, gate.export, gate.name, gate.pure)
-        found = standing or gate.look(lake, connection, now)
-    return record(lake, gate.export.asset, None, found)
+        return record(lake, gate.export.asset, None, standing or gate.look(lake, connection, now))
+    kept = read_verdicts(lake, gate.export.asset).get(gate.name)
+    if kept is not None and is_red(kept):
+        return kept
+    return record(
+        lake, gate.export.asset, None, red(gate.name, now, "nothing is published: there is no file to look at")
+    )
 
 
 def look_at_exports(lake: Lake, connection: Any, now: str) -> list[tuple[str, Verdict]]:

@@ -187,7 +187,9 @@ def show_run(out: Out, lake: Lake, result: RunResult, reports: Path) -> None:
             out.say(f"[red]held back[/red] {day}: {escape(why)}")
         for check in result.failed_checks:
             state = "[red]red[/red]" if check.blocks else "[yellow]warning[/yellow]"
-            out.say(f"{state} {check.asset}/{check.check}{f' of {check.day}' if check.day else ''}: {escape(check.summary)}")
+            out.say(
+                f"{state} {check.asset}/{check.check}{f' of {check.day}' if check.day else ''}: {escape(check.summary)}"
+            )
         for day, share in result.crowded.items():
             out.say(f"[red]{share:.0%} of {day} was quarantined[/red]: see {lake.quarantine(day, 'collect').parent}")
         if summary.error:
