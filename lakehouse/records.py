@@ -415,3 +415,46 @@ class RecallRow(Record, kw_only=True):
     verdict_now: str
     by: str
     at: str
+
+
+class PlaybookEntry(Record, kw_only=True):
+    """One line of `_kb/playbooks.jsonl`: a good answer to a query, remembered. `score` is 0..1.
+
+    The latest line of a namespace and an id holds; without a namespace it is the common memory. One with `retired_at` takes
+    the entry out. `merged_from` names the corpus that it was recorded for first.
+    """
+
+    id: str
+    query_text: str
+    role: str | None = None
+    answer_id: str
+    answer_corpus: str
+    score: float
+    tags: list[str]
+    recorded_by: str
+    recorded_at: str
+    retired_at: str | None = None
+    namespace: str | None = None
+    merged_from: str | None = None
+
+
+class FreshWorker(Record, kw_only=True):
+    """One line of `_kb/fresh_workers.jsonl`: a worker who is searched before any roster holds them.
+
+    The latest line of an id holds. One with `merged_into` says that the worker moved to that corpus.
+    """
+
+    id: str
+    name: str | None = None
+    role: str | None = None
+    city: str | None = None
+    state: str | None = None
+    certs: list[str] | None = None
+    skills: list[str] | None = None
+    resume_text: str | None = None
+    available: bool | None = None
+    shift: str | None = None
+    years: int | None = None
+    recorded_at: str
+    recorded_by: str | None = None
+    merged_into: str | None = None

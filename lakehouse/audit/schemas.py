@@ -44,7 +44,9 @@ def schemas(scope: Scope) -> Iterator[AuditCheck]:
     results = engine.run(_decode, tasks, lambda task: task[1].stat().st_size, workers=scope.lake.settings.workers)
     lines, found = sum(number for number, _ in results), [one for _, bad in results for one in bad]
     numbers = {"files": len(files), "lines": lines}
-    yield looked(1, "files_decode", found, f"{lines} lines in {len(files)} files decode", observed=numbers)
+    # The counts stand in `observed`: the logs grow, and the verdict on the same data is to be the same.
+    good = "every line of the newest days and of the lake's own logs decodes"
+    yield looked(1, "files_decode", found, good, observed=numbers)
 
 
 def record_types(module: ModuleType) -> list[type[Record]]:

@@ -2,14 +2,15 @@
 
 Here: choosing days, hashing once, the times. Not here: any check.
 
-Each night it is the days of the newest finished run and the newest three, so that the cost follows new work; a deep audit
-takes every day. What is published is looked at as a whole either way: every run publishes it as a whole.
+Each night it is the days of the newest finished run and the newest three, without those that a gate holds back, so that
+the cost follows new work; a deep audit takes every day. What is published is looked at as a whole either way: every run publishes it as a whole.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from lakehouse.audit.locate import locate
 from lakehouse.audit.model import Offender
 from lakehouse.audit.receipts import read_receipt
 from lakehouse.chain.manifests import manifest_days
+from lakehouse.errors import RecordError
+from lakehouse.gates.verdicts import why_red
 from lakehouse.lake import Lake
 from lakehouse.records import FileRef, Receipt, RunSummary, Verdict
 from lakehouse.run import STAGES, Run
@@ -64,8 +67,25 @@ class Scope:
     @cached_property
     def days(self) -> list[str]:
         """The days that this audit looks at."""
+        return self.made if self.deep else [day for day in self._newest if day not in self.held]
+
+    @cached_property
+    def held(self) -> dict[str, str]:
+        """The days that a night leaves to the gates that hold them back, with the reason.
+
+        What is wrong there is known, and named by the verdict; a night that fails over it again would hide what is new.
+        """
         if self.deep:
-            return self.made
+            return {}
+        found = {}
+        for day in self._newest:
+            # A verdict file that does not decode holds nothing: a check of this audit names it.
+            with suppress(RecordError):
+                found[day] = why_red(self.lake, day)
+        return {day: why for day, why in found.items() if why is not None}
+
+    @cached_property
+    def _newest(self) -> list[str]:
         of_run = {
             "-".join(found.groups())
             for receipt in self.receipts.values()
@@ -77,7 +97,7 @@ class Scope:
     @cached_property
     def newest_days(self) -> list[str]:
         """The newest days, of which every file is decoded."""
-        return self.made[-NEWEST_DAYS:]
+        return [day for day in self.made[-NEWEST_DAYS:] if day not in self.held]
 
     @cached_property
     def current(self) -> dict[str, FileRef]:

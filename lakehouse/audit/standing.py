@@ -37,7 +37,7 @@ def verdicts_green(scope: Scope) -> AuditCheck:
 
 
 def _daily(scope: Scope) -> Iterator[tuple[str, Offender | None]]:
-    for day in scope.days:
+    for day in sorted({*scope.days, *scope.held}):
         for asset, required in REQUIRED.items():
             data = day_input(scope.lake, asset, day)
             if data is None:

@@ -35,14 +35,14 @@ class Window:
 def window(lake: Lake, day: str) -> Window:
     """Choose the window of a day: the days of the last baseline, else the 30 days before; only days before it.
 
-    The last baseline is the last one of ours that covers a scored day before this one, so that a day that is looked at
+    The last baseline is the last one of ours whose days all lie before this one and are scored: a day that is looked at
     again after its own baseline is compared with the same days as the first time. Baselines of other producers name no
     days and are passed over. Raises `RecordError` where the log of baselines is damaged.
     """
     scored = [one for one in manifest_days(lake, "score") if one < day]
     for baseline in reversed(read_baselines(log_path(lake))):
         first, _, last = (baseline.get("partition") or "").partition("...")
-        held = tuple(one for one in scored if first <= one <= (last or first))
+        held = tuple(one for one in scored if first <= one <= (last or first) < day)
         if held:
             return Window(held, "the last baseline")
     start = (date.fromisoformat(day) - timedelta(days=DAYS)).isoformat()

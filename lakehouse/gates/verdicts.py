@@ -130,6 +130,15 @@ def why_held(lake: Lake, day: str, assets: Sequence[str] = tuple(REQUIRED)) -> s
     return None
 
 
+def why_red(lake: Lake, day: str) -> str | None:
+    """Say which gate holds a day back because it is red and nobody waived it; missing and stale ones do not count."""
+    for asset in REQUIRED:
+        for check, found in read_verdicts(lake, asset, day).items():
+            if is_red(found) and waiver_of(lake, asset, day, found) is None:
+                return f"{asset}/{check}: {found.summary}"
+    return None
+
+
 def is_red(verdict: Verdict) -> bool:
     """Say whether a verdict holds data back; one that is not passed and only warns does not."""
     return not verdict.passed and verdict.severity == "ERROR"

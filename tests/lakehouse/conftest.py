@@ -208,23 +208,6 @@ class Lab:
         }
 
 
-@pytest.fixture(autouse=True)
-def contracts_kept(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let publishing take the contracts of its candidates for kept: Great Expectations takes a tenth of a second for each.
-
-    A module whose tests are about contracts, or about the whole chain, says `pytestmark = pytest.mark.contracts`.
-    """
-    if request.node.get_closest_marker("contracts"):
-        return
-
-    def kept(lake: Lake, path: Path, now: str, name: str | None = None, **_: Any) -> Verdict:
-        return green("contract", sha256_of(path) if path.exists() else "", now)
-
-    monkeypatch.setattr("lakehouse.publish.sft.sft_contract", kept)
-    monkeypatch.setattr("lakehouse.publish.rag.rag_contract", kept)
-    monkeypatch.setattr("lakehouse.publish.preference.preference_contract", kept)
-
-
 @pytest.fixture
 def lab(tmp_path: Path) -> Lab:
     return Lab(tmp_path)

@@ -27,6 +27,8 @@ from lakehouse.quarantine import quarantined
 from lakehouse.records import SftSample
 from tests.lakehouse.contracts.planting import DAY, NOW, SSN, day_of, evidence, lines, manifest, place, sample
 
+pytestmark = pytest.mark.contracts
+
 WORDS = " ".join(f"word{n}" for n in range(30))
 
 

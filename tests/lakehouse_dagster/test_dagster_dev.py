@@ -218,6 +218,8 @@ def test_the_nightly_job_runs_and_its_gates_are_green(dev: Dev, tiny: TinyLake) 
         "contamination_firewall": "SUCCEEDED",
         "splits_disjoint": "SUCCEEDED",
         "no_holdout_overlap": "FAILED",
+        "contract": "SUCCEEDED",
+        "verdict_balance": "SUCCEEDED",
     }
     assert len(tiny.published()) == 2
     assert tiny.summary(run_id).status == "ok"

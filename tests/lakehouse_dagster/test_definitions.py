@@ -81,7 +81,7 @@ def test_the_jobs_hold_the_whole_chain_and_every_check(tiny: TinyLake) -> None:
             "run_summary",
             "audit_baseline",
         }
-        assert len(list(layer.asset_graph.asset_check_keys)) == 14
+        assert len(list(layer.asset_graph.asset_check_keys)) == 30
 
 
 def test_every_daily_asset_is_backfilled_in_one_run(tiny: TinyLake) -> None:

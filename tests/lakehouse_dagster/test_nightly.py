@@ -9,26 +9,16 @@ import dagster as dg
 import pytest
 
 from assets.distillation import DAILY, Daily
-from lakehouse.gates.verdicts import read_verdicts
+from lakehouse.gates.code_gates import CODE_GATES
+from lakehouse.gates.verdicts import REQUIRED, REQUIRED_OF_EXPORTS, read_verdicts
 from lakehouse.lake import Lake
 from lakehouse.records import DayManifest
 from tests.conftest import FIRST, SECOND, THIRD, TinyLake, evaluations, review
 
 CHECKS = {
     ("line_index", "streams_append_only"),
-    ("evidence", "provenance_resolves"),
-    ("evidence", "receipt_balances"),
-    ("scored_runs", "receipt_balances"),
-    ("scored_runs", "one_verdict_each"),
-    ("sft_samples", "receipt_balances"),
-    ("rag_chunks", "receipt_balances"),
-    ("sft_export", "contamination_firewall"),
-    ("sft_export", "no_holdout_overlap"),
-    ("sft_export", "splits_disjoint"),
-    ("rag_export", "never_rejected"),
-    ("rag_export", "chunks_rebuild_text"),
-    ("preference_export", "strict_order"),
-    ("preference_export", "kto_labels"),
+    *((asset, check) for asset, checks in {**REQUIRED, **REQUIRED_OF_EXPORTS}.items() for check in checks),
+    *(("audit_baseline", check) for check in ("audit_full", "metric_drift", *CODE_GATES)),
 }
 
 
@@ -124,6 +114,8 @@ def test_a_red_night_fails_and_leaves_the_export_untouched(tiny: TinyLake) -> No
         "evidence",
         "evidence_provenance_resolves",
         "evidence_receipt_balances",
+        "evidence_contract",
+        "evidence_quarantine_rate",
     }
     assert (tiny.lake.sft / "sft_export.jsonl").read_bytes() == before
 

@@ -12,6 +12,8 @@ from lakehouse.gates.contracts import evidence_contract, sft_contract
 from lakehouse.gates.verdicts import record
 from tests.lakehouse.contracts.planting import DAY, NOW, SSN, Fault, day_of, evidence, lines, sample
 
+pytestmark = pytest.mark.contracts
+
 
 @pytest.fixture(scope="module")
 def docs(tmp_path_factory: pytest.TempPathFactory) -> Path:

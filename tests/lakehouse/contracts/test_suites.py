@@ -28,6 +28,8 @@ from tests.lakehouse.contracts.planting import (
     whys,
 )
 
+pytestmark = pytest.mark.contracts
+
 NOT_JSON = "the line does not decode"
 FILE, STREAM = "must be a JSONL file below _kb/", "must be of the stream that the file is named by"
 HEX, TIME, GONE, EMPTY = "must be 64 hex digits", "must be a time", "must not be absent", "must not be empty"
