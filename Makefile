@@ -79,7 +79,7 @@ home:
 
 # One stamp per set of extras, made anew when what it was installed from changes.
 .venv/installed-base: EXTRAS :=
-.venv/installed-dev: EXTRAS := [dev]
+.venv/installed-dev: EXTRAS := [dev,retrieval]
 .venv/installed-bench: EXTRAS := [bench]
 .venv/installed-%: pyproject.toml constraints.txt | .venv/bin/python
 	@echo "Installing lakehouse-dagster$(EXTRAS) into .venv ..."
