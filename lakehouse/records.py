@@ -333,12 +333,16 @@ class Verdict(Record, kw_only=True):
 
 
 class GateVerdicts(Record, kw_only=True):
-    """The newest verdicts on one asset (and day), as publishing reads them."""
+    """The newest verdicts on one asset (and day), as publishing reads them.
+
+    `seal` is the SHA-256 of the record without it: verdicts that somebody changed by hand are no verdicts.
+    """
 
     schema_version: Literal[1]
     asset: str
     partition: str | None = None
     verdicts: list[Verdict]
+    seal: str | None = None
 
 
 class GateWaiver(Record, kw_only=True):

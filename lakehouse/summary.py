@@ -48,7 +48,7 @@ def summarize(
             warned=sum(not one.passed for _, one, _ in verdicts) - len(failed),
         ),
         failed_gates=failed,
-        held_days=_held(lake),
+        held_days=held_days(lake),
         error="; ".join(filter(None, [error, *errors])) or None,
         receipts={stage: seal(run.receipt_path(stage).read_bytes()) for stage in receipts},
     )
@@ -67,8 +67,8 @@ def _verdicts(lake: Lake, days: Sequence[str]) -> Iterator[tuple[str, Verdict, b
             yield asset, one, False
 
 
-def _held(lake: Lake) -> dict[str, str]:
-    """Give what the last publication held back, and what the next would."""
+def held_days(lake: Lake) -> dict[str, str]:
+    """Give the days that the last publication held back and that the next would, each with its gate and the reason."""
     held: dict[str, str] = {}
     for asset in EXPORTS:
         last = read_publication(lake, asset)

@@ -1,23 +1,31 @@
 """The verdicts of the gates on disk, and what publishing concludes from them.
 
 Here: writing a verdict, and telling green from red, missing and stale. Not here: how a verdict is reached.
+
+A file is sealed by whoever records a verdict. One that does not decode, or whose seal is absent or wrong, is taken as not
+there: what it said counts as missing, and the next look writes it anew.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from hashlib import sha256
 from typing import Any, Literal
 
+import msgspec
+
 from lakehouse.chain.manifests import data_hash, read_manifest
+from lakehouse.errors import RecordError
 from lakehouse.files import locked
 from lakehouse.gates.waivers import waiver_of
-from lakehouse.jsonl import read_json, write_json
+from lakehouse.jsonl import encode, read_json, write_json
 from lakehouse.lake import Lake
 from lakehouse.records import GateVerdicts, Verdict
 
 MOST_OFFENDERS = 100
-MISSING = "missing, the gate has not looked at this day"
+MISSING = "missing, or changed by hand: the gate has to look again"
 STALE = "stale, the data changed after the gate looked at it"
+UNSEEN = "the gate could not look"
 STAGE_OF = {"evidence": "collect", "scored_runs": "score", "sft_samples": "export-sft", "rag_chunks": "export-rag"}
 """Which stage makes the data of a daily asset."""
 
@@ -81,13 +89,14 @@ def record(lake: Lake, asset: str, day: str | None, new: Verdict) -> Verdict:
     """
     path = lake.gate(asset, day)
     with locked(lake.lock(f"gate-{asset}-{day or 'all'}")):
-        held = read_json(path, GateVerdicts) or GateVerdicts(schema_version=1, asset=asset, partition=day, verdicts=[])
+        held = _kept(lake, asset, day) or GateVerdicts(schema_version=1, asset=asset, partition=day, verdicts=[])
         by_check = {old.check: old for old in held.verdicts}
         old = by_check.get(new.check)
         if old is not None and _same(old, new):
             new = old
         by_check[new.check] = new
         held.verdicts = [by_check[check] for check in sorted(by_check)]
+        held.seal = seal_of(held)
         write_json(path, held)
     return new
 
@@ -97,9 +106,25 @@ def _same(old: Verdict, new: Verdict) -> bool:
     return all(getattr(old, name) == getattr(new, name) for name in Verdict.__struct_fields__ if name not in skip)
 
 
+def seal_of(held: GateVerdicts) -> str:
+    """Give the hex SHA-256 of a file of verdicts, encoded without its seal."""
+    return sha256(encode(msgspec.structs.replace(held, seal=None))).hexdigest()
+
+
+def _kept(lake: Lake, asset: str, day: str | None) -> GateVerdicts | None:
+    """Read the file of an asset (and day); `None` where there is none that `record` wrote there and nobody changed."""
+    try:
+        held = read_json(lake.gate(asset, day), GateVerdicts)
+    except RecordError:
+        return None
+    if held is None or (held.asset, held.partition) != (asset, day) or held.seal != seal_of(held):
+        return None
+    return held
+
+
 def read_verdicts(lake: Lake, asset: str, day: str | None = None) -> dict[str, Verdict]:
-    """Give the newest verdicts on an asset (and day) by gate."""
-    held = read_json(lake.gate(asset, day), GateVerdicts)
+    """Give the newest verdicts on an asset (and day) by gate; none where the file is gone, damaged or changed by hand."""
+    held = _kept(lake, asset, day)
     return {verdict.check: verdict for verdict in held.verdicts} if held else {}
 
 
@@ -123,10 +148,11 @@ def why_held(lake: Lake, day: str, assets: Sequence[str] = tuple(REQUIRED)) -> s
             found = verdicts.get(check)
             if found is None:
                 return f"{asset}/{check}: {MISSING}"
+            if is_red(found) and waiver_of(lake, asset, day, found) is None:
+                after = "" if found.input_sha256 == current else f"; {STALE if found.input_sha256 else UNSEEN}"
+                return f"{asset}/{check}: red, {found.summary}{after}"
             if found.input_sha256 != current:
                 return f"{asset}/{check}: {STALE}"
-            if is_red(found) and waiver_of(lake, asset, day, found) is None:
-                return f"{asset}/{check}: red, {found.summary}"
     return None
 
 

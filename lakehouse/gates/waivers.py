@@ -32,7 +32,7 @@ def log_path(lake: Lake) -> Path:
 
 
 def read_waivers(lake: Lake) -> tuple[Waivers, list[int]]:
-    """Give the waivers that count, and the lines (from 1) that are none; a torn last line is not there yet.
+    """Give the waivers that count, and the lines (from 1) that are none, a torn last line among them.
 
     A line that cannot be read lets nothing through: the gate that it spoke of stays red.
     """
@@ -44,7 +44,10 @@ def read_waivers(lake: Lake) -> tuple[Waivers, list[int]]:
     decode = msgspec.json.Decoder(GateWaiver).decode
     with path.open("rb") as log:
         for number, line in enumerate(log, start=1):
-            if not line.endswith(b"\n") or not line.strip():
+            if not line.strip():
+                continue
+            if not line.endswith(b"\n"):
+                refused.append(number)
                 continue
             try:
                 row = decode(line)
@@ -68,11 +71,21 @@ def waive(lake: Lake, asset: str, day: str, verdict: Verdict, *, by: str, reason
     where = lake.relative(lake.gate(asset, day))
     if verdict.passed:
         raise UsageError(f"{verdict.check} of {day} is green", where=where, mend="there is nothing to waive")
+    if verdict.severity == "WARN":
+        raise UsageError(
+            f"{verdict.check} of {day} only warns, it holds nothing back", where=where, mend="there is nothing to waive"
+        )
     if verdict.check not in WAIVABLE:
         raise UsageError(
             f"{verdict.check} cannot be waived",
             where=where,
             mend=f"mend its cause, see docs/gates.md; what a person may waive is {', '.join(sorted(WAIVABLE))}",
+        )
+    if not verdict.input_sha256:
+        raise UsageError(
+            f"{verdict.check} of {day} could not look at the data: there is none that a waiver could speak of",
+            where=where,
+            mend=f"mend what kept it from looking ({verdict.summary}), then `lakehouse distill --day {day}`",
         )
     if not by.strip() or not reason.strip():
         raise UsageError("a waiver says who gives it and why", mend="give --by and --reason")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -20,6 +21,8 @@ from lakehouse.lake import Lake
 from lakehouse.publish.exports import Export
 from lakehouse.records import DayManifest, FileRef, Verdict
 
+CANDIDATE = " (candidate)"
+"""What a publisher writes after the name of a file that its gates look at before it is moved into place."""
 Place = tuple[str, int, int]
 """Where a line lies in the part of its day: the day, its first byte, its length with the line's end."""
 
@@ -61,8 +64,11 @@ def naming_lost_keys(files: Iterable[str | Path]) -> Iterator[None]:
 
 
 def gated(lake: Lake, export: Export, found: Sequence[Verdict]) -> list[Verdict]:
-    """Keep the verdicts on a candidate; raises `GateFailed` where one of them is red."""
-    verdicts = [record(lake, export.asset, None, one) for one in found]
+    """Keep the verdicts on a candidate; raises `GateFailed` where one of them is red.
+
+    Those that are not red name the published file, which the candidate becomes: the look at that file then says the same.
+    """
+    verdicts = [record(lake, export.asset, None, one if is_red(one) else _published(one)) for one in found]
     red = [one for one in verdicts if is_red(one)]
     if red:
         raise GateFailed(
@@ -71,6 +77,15 @@ def gated(lake: Lake, export: Export, found: Sequence[Verdict]) -> list[Verdict]
             mend=f"read the offenders in {lake.relative(lake.gate(export.asset))}; what was published before still stands",
         )
     return verdicts
+
+
+def _published(verdict: Verdict) -> Verdict:
+    """Give a verdict with the names of published files where it names candidates."""
+    rows = [
+        {**row, "file": row["file"].removesuffix(CANDIDATE)} if isinstance(row.get("file"), str) else row
+        for row in verdict.offenders
+    ]
+    return msgspec.structs.replace(verdict, offenders=rows)
 
 
 class Days:

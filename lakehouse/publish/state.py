@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from lakehouse.chain.manifests import data_hash, fingerprint, manifest_days, read_manifest
 from lakehouse.files import sha256_of
-from lakehouse.gates.verdicts import MISSING, STAGE_OF, STALE, read_verdicts, why_held
+from lakehouse.gates.verdicts import MISSING, STAGE_OF, STALE, UNSEEN, read_verdicts, why_held
 from lakehouse.jsonl import read_json, write_json
 from lakehouse.lake import Lake
 from lakehouse.publish.exports import Asked, Export, Published
@@ -111,7 +111,9 @@ def due(lake: Lake, export: Export, today: str, asked: Asked) -> dict[str, str]:
     """Give the days that a run is due for although they are up to date, with the reason of each.
 
     Days that no gate has looked at as they are, and days whose part changed on disk, are run again; where only the
-    publication is missing or differs, the newest day stands for it, for a run publishes all days.
+    publication is missing or differs, one day stands for it, for a run publishes all days: the newest that no gate
+    holds, whose run gets as far as publishing, or the newest where all are held. A day that a gate cannot look at is
+    tried again each time, and keeps no other from being published.
     """
     made = [day for day in made_days(lake, export) if day <= today]
     last = read_publication(lake, export.asset)
@@ -119,16 +121,25 @@ def due(lake: Lake, export: Export, today: str, asked: Asked) -> dict[str, str]:
         **(last.held_days if last else {}),
         **{day: why for day in made if (why := why_held(lake, day, export.needs))},
     }
-    again = {day: why for day, why in held.items() if day in made and why.endswith((CHANGED, MISSING, STALE))}
-    if again or not made:
+    again = {day: why for day, why in held.items() if day in made and why.endswith((CHANGED, MISSING, STALE, UNSEEN))}
+    if not made or any(not why.endswith(UNSEEN) for why in again.values()):
         return again
+    why = _differs(lake, export, asked, last)
+    if why is None:
+        return again
+    stands = next((day for day in reversed(made) if why_held(lake, day) is None), made[-1])
+    return {stands: f"{export.asset} {why}", **again}
+
+
+def _differs(lake: Lake, export: Export, asked: Asked, last: Publication | None) -> str | None:
+    """Say how what is published differs from what the days call for; `None` where it does not."""
     if last is None:
-        return {made[-1]: f"{export.asset} was never published, or publishing was interrupted"}
+        return "was never published, or publishing was interrupted"
     if any(_missing(lake, ref) for ref in last.outputs):
-        return {made[-1]: f"a file of {export.asset} is gone or was cut"}
+        return "lost a file, or one was cut"
     if last.fingerprint != called_for(lake, export, asked):
-        return {made[-1]: f"{export.asset} is not what the days call for"}
-    return {}
+        return "is not what the days call for"
+    return None
 
 
 def standing(lake: Lake, export: Export, check: str, code_version: str) -> Verdict | None:

@@ -24,6 +24,7 @@ from lakehouse.gates.verdicts import (
     day_input,
     is_red,
     read_verdicts,
+    why_red,
 )
 from lakehouse.gates.waivers import WAIVABLE, waiver_of
 from lakehouse.jsonl import encode
@@ -98,18 +99,21 @@ def _look_at_day(lake: Lake, found: Grounds, asset: str, day: str) -> None:
         found.reasons.append(Reason(where, error.what, again))
         return
     if current is None:
-        found.reasons.append(Reason(where, f"{asset} of {day} was not made yet", again))
+        if why_red(lake, day) is None:
+            found.reasons.append(Reason(where, f"{asset} of {day} was not made yet", again))
         return
     _judge(lake, found, where, asset, day, verdicts, dict.fromkeys(REQUIRED[asset], current), again)
 
 
 def _look_at_whole(lake: Lake, found: Grounds) -> None:
-    """Take the verdicts on the lake as a whole as grounds: a red audit, acceptance or parity refuses, a missing one not."""
+    """Take the verdicts on the lake as a whole as grounds: a red audit, acceptance or parity refuses, a missing one not.
+
+    A file that somebody changed refuses: it may have held a red one.
+    """
     where = lake.relative(lake.gate(WHOLE))
-    try:
-        verdicts = read_verdicts(lake, WHOLE)
-    except RecordError as error:
-        found.reasons.append(Reason(where, error.what, "`lakehouse audit`"))
+    verdicts = read_verdicts(lake, WHOLE)
+    if not verdicts and lake.gate(WHOLE).exists():
+        found.reasons.append(Reason(where, f"its verdicts are {MISSING}", "`lakehouse audit`"))
         return
     _judge(lake, found, where, WHOLE, None, verdicts, {}, "`lakehouse audit`")
 
@@ -140,6 +144,9 @@ def _look_at_export(lake: Lake, found: Grounds, export: Export, days: list[str])
         return
     found.publications[export.asset] = publication
     for day, why in publication.held_days.items():
+        if why_red(lake, day) is not None:
+            # The red verdict is a reason itself, with what mends it: one for all exports.
+            continue
         found.reasons.append(
             Reason(where, f"{export.asset} holds back {day}: {why}", f"`lakehouse distill --day {day}`")
         )
@@ -197,9 +204,8 @@ def _judge(
     for check, current in required.items():
         one = verdicts.get(check)
         if one is None:
-            what = MISSING if day else "missing, the gate has not looked at what is published"
-            found.reasons.append(Reason(where, f"{check}{of_day} is {what}", again))
-        elif one.input_sha256 != current:
+            found.reasons.append(Reason(where, f"{check}{of_day} is {MISSING}", again))
+        elif one.input_sha256 != current and (not is_red(one) or waiver_of(lake, asset, day, one) is not None):
             found.reasons.append(Reason(where, f"{check}{of_day} is {STALE}", again))
     for check, one in sorted(verdicts.items()):
         waiver = waiver_of(lake, asset, day, one) if is_red(one) else None

@@ -20,11 +20,13 @@ from typing import Any
 from lakehouse.chain.manifests import VERSIONS
 from lakehouse.errors import GateFailed, OutsideFailure, UsageError
 from lakehouse.files import Staged, locked, sha256_of, sync_folder
-from lakehouse.jsonl import read_json, write_json
+from lakehouse.gates.verdicts import REQUIRED, is_red, read_verdicts
+from lakehouse.gates.waivers import read_waivers, waiver_of
+from lakehouse.jsonl import encode, read_json, write_json
 from lakehouse.lake import Lake
 from lakehouse.publish.exports import EXPORTS
 from lakehouse.publish.state import Publication
-from lakehouse.records import FileRef, RecallRow, Receipt, Release, ReleasedVerdict, ReleasedVerdicts
+from lakehouse.records import FileRef, GateWaiver, RecallRow, Receipt, Release, ReleasedVerdict, ReleasedVerdicts
 from lakehouse.release.grounds import DISTILLED, Grounds, grounds
 from lakehouse.release.hashing import DATA, release_hash
 from lakehouse.release.store import (
@@ -38,6 +40,7 @@ from lakehouse.release.store import (
     path_of,
     point_to,
     read_release,
+    read_signed,
 )
 from lakehouse.release.verify import verify
 from lakehouse.run import run_hash
@@ -117,6 +120,22 @@ def publishing_run(lake: Lake, reports: Path) -> Path | None:
         if best is None or receipt.finished_at >= best[0]:
             best = receipt.finished_at, path.parent.parent
     return best[1] if best else None
+
+
+def unnamed_waivers(lake: Lake, release: Release) -> list[GateWaiver]:
+    """Give the waivers that stand now and that a release does not name: they were given after it was made.
+
+    Equal data is the same release, whose bytes stay those of the first time.
+    """
+    signed = read_signed(lake, release.release_hash)
+    named = {encode(one.waiver) for one in signed.verdicts if one.waiver is not None} if signed else set()
+    standing = []
+    for asset, day, check in sorted(read_waivers(lake)[0]):
+        one = read_verdicts(lake, asset, day).get(check) if asset in REQUIRED else None
+        waiver = waiver_of(lake, asset, day, one) if one is not None and is_red(one) else None
+        if waiver is not None and encode(waiver) not in named:
+            standing.append(waiver)
+    return standing
 
 
 def _refused(found: Grounds) -> GateFailed:

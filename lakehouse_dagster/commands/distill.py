@@ -1,6 +1,7 @@
 """`lakehouse distill`: bring days up to date through the same Dagster job that runs at night."""
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -12,12 +13,15 @@ from lakehouse.chain.manifests import STAGES, Staleness, read_manifest
 from lakehouse.dry_run import count as count_dry
 from lakehouse.dry_run import shadow
 from lakehouse.errors import UsageError
+from lakehouse.jsonl import read_json
 from lakehouse.lake import Lake
 from lakehouse.publish import preference, rag, sft
 from lakehouse.publish.companions import cards_due
 from lakehouse.publish.exports import PREFERENCE, RAG, SFT
 from lakehouse.publish.sft import LEFT_OUT
 from lakehouse.publish.state import due, read_publication
+from lakehouse.records import Receipt
+from lakehouse.summary import held_days
 from lakehouse.timestamps import days_between
 from lakehouse_dagster.commands.shell import (
     DEFAULT_LAKE,
@@ -32,6 +36,9 @@ from lakehouse_dagster.commands.shell import (
 from lakehouse_dagster.running import RunResult, run_days
 
 SHOWN_DAYS = 31
+SHOWN_HELD = 5
+PUBLISHES = {SFT: "samples", PREFERENCE: "pairs", RAG: "chunks"}
+"""The exports, and what is counted of each."""
 
 
 def distill(
@@ -63,7 +70,9 @@ def distill(
     _tell_of_early_rows(out, opened)
     if not days:
         out.say("Everything else is up to date." if report.broken else "Everything is up to date.")
-        out.answer(days=[], up_to_date=not report.broken, broken_streams=report.broken)
+        held = held_days(opened)
+        _tell_of_held(out, held)
+        out.answer(days=[], up_to_date=not report.broken, broken_streams=report.broken, held_days=held)
         out.close()
         if report.broken:
             raise typer.Exit(2)
@@ -130,6 +139,15 @@ def _tell_of_early_rows(out: Out, lake: Lake) -> None:
     out.answer(days_before_first=sorted(days))
 
 
+def _tell_of_held(out: Out, held: Mapping[str, str]) -> None:
+    """Say which days are up to date and not published all the same."""
+    if not held:
+        return
+    told = [f"{day} ({why.partition(':')[0]})" for day, why in sorted(held.items())]
+    more = f" and {len(told) - SHOWN_HELD:,} more" if len(told) > SHOWN_HELD else ""
+    out.say(f"[red]held back[/red] {escape(', '.join(told[:SHOWN_HELD]))}{more}: see `lakehouse gates list`")
+
+
 def run_with_progress(
     out: Out, root: Path, reports: Path, days: list[str], include_partial: bool | None = None
 ) -> RunResult:
@@ -173,14 +191,20 @@ def show_run(out: Out, lake: Lake, result: RunResult, reports: Path) -> None:
     summary = result.summary
     if summary is not None:
         gates = f"Gates: {summary.checks.passed} green, {summary.checks.failed} red."
-        if "export-sft" in summary.stages and summary.status == "ok":
-            counts = summary.counts
+        published = _published(lake, reports / "distillation" / result.run_id)
+        if published:
+            told = [f"{number:,} {what}" for what, number in published.items()]
             out.say(
-                f"Exported [bold]{counts.get('export-sft.items', 0):,} samples[/bold], "
-                f"{counts.get('export-preference.items', 0):,} pairs and {counts.get('export-rag.items', 0):,} chunks; the "
+                f"Exported [bold]{' and '.join(filter(None, [', '.join(told[:-1]), told[-1]]))}[/bold]; the "
                 f"firewall blocked {summary.firewall.blocked:,} runs. {gates}"
             )
-            _tell_of_left_out(out, lake)
+            if "samples" in published:
+                _tell_of_left_out(out, lake)
+            absent = [what for what in PUBLISHES.values() if what not in published]
+            if absent:
+                out.say(f"No new {' and '.join(absent)}: what was published of them before still stands.")
+            if summary.error:
+                out.say("The run was stopped after that; what it published stands.")
         else:
             out.say(f"[bold]Nothing new was published[/bold]: what was published before still stands. {gates}")
         for day, why in summary.held_days.items():
@@ -197,6 +221,20 @@ def show_run(out: Out, lake: Lake, result: RunResult, reports: Path) -> None:
         out.say(f"Run {summary.run_id}, hash {summary.run_hash[:16]}…")
         out.say(f"Page:    {reports / 'distillation' / result.run_id / 'index.html'}")
     out.answer(run_id=result.run_id, success=result.success, errors=result.errors, days=rows, summary=summary)
+
+
+def _published(lake: Lake, folder: Path) -> dict[str, int]:
+    """Give what a run published, by the receipts in its folder: they are there whatever stopped it afterwards.
+
+    The making of a day's parts leaves a receipt of the same stage, which names no published file.
+    """
+    found = {}
+    for export, what in PUBLISHES.items():
+        receipt = read_json(folder / "receipts" / f"{export.stage}.json", Receipt)
+        native = lake.relative(export.main(lake))
+        if receipt is not None and receipt.status == "ok" and any(ref.path == native for ref in receipt.outputs):
+            found[what] = receipt.items_out or 0
+    return found
 
 
 def _tell_of_left_out(out: Out, lake: Lake) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from lakehouse import index
 from lakehouse.errors import GateFailed
@@ -16,6 +17,7 @@ from lakehouse.records import Release
 from lakehouse.release import compare, store
 from lakehouse.release import recall as recalling
 from lakehouse.release import verify as verifying
+from lakehouse.release.make import unnamed_waivers
 from lakehouse.sql import connect
 from lakehouse.timestamps import written
 from lakehouse_dagster.commands.distill import days_due, run_with_progress
@@ -280,12 +282,19 @@ def _tell_of(out: Out, lake: Lake, release: Release, *, created: bool) -> None:
             f"What is published is release [bold]{release.release_hash}[/bold] already ({what}), "
             f"made {release.created_at}{by}."
         )
+    unnamed = unnamed_waivers(lake, release)
+    for one in unnamed:
+        out.say(
+            f"[yellow]not in it[/yellow]: the waiver of {one.asset}/{one.check} of {one.partition} by {escape(one.by)}, "
+            "given since; the release that is there names its own verdicts"
+        )
     out.say(str(store.path_of(lake, release.release_hash)))
     out.answer(
         created=created,
         release_hash=release.release_hash,
         path=str(store.path_of(lake, release.release_hash)),
         release=release,
+        waivers_since=unnamed,
     )
 
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from lakehouse import index, summary
@@ -22,12 +23,13 @@ from lakehouse.gates import verdicts
 from lakehouse.gates.contamination import contamination_firewall
 from lakehouse.gates.rag import chunks_rebuild_text, never_rejected
 from lakehouse.gates.registry import DAILY_GATES
+from lakehouse.jsonl import write_json
 from lakehouse.lake import Lake
 from lakehouse.publish import rag
 from lakehouse.publish.exports import RAG, Published
 from lakehouse.publish.preference import publish as publishing_preference
 from lakehouse.publish.sft import publish
-from lakehouse.records import DayManifest, RunSummary, Verdict
+from lakehouse.records import DayManifest, GateVerdicts, RunSummary, Verdict
 from lakehouse.run import NO_COMMIT, Run, Stage
 from lakehouse.sql import connect
 
@@ -41,6 +43,13 @@ def green(check: str, input_sha256: str, now: str = NOW, **more: Any) -> Verdict
     """The verdict of a gate that did not look: for tests of what follows from green ones."""
     said: dict[str, Any] = {"passed": True, "rows_checked": 1, "summary": "fine", "offenders": [], **more}
     return verdicts.verdict(check, input_sha256=input_sha256, code_version="test", checked_at=now, **said)
+
+
+def reseal(path: Path, held: Row) -> None:
+    """Write a file of verdicts as if gates had said what it says: with the seal of it."""
+    said = msgspec.convert(held, GateVerdicts)
+    said.seal = verdicts.seal_of(said)
+    write_json(path, said)
 
 
 class Lab:

@@ -17,6 +17,7 @@ from lakehouse.gates.verdicts import record
 from lakehouse.publish.cards import NAMES
 from lakehouse.publish.companions import cards_due, write_live
 from lakehouse.publish.sft import LEFT_OUT
+from tests.lakehouse.conftest import reseal
 
 DAY, NEXT, THIRD = "2026-05-01", "2026-05-02", "2026-05-03"
 NOW = "2026-05-10T02:00:00.000Z"
@@ -261,7 +262,7 @@ def forget(lab: Any) -> None:
     path = lab.lake.gate("scored_runs", NEXT)
     held = json.loads(path.read_bytes())
     held["verdicts"] = [one for one in held["verdicts"] if one["check"] != "score_distribution_psi"]
-    path.write_text(json.dumps(held), encoding="utf-8")
+    reseal(path, held)
 
 
 def test_the_card_says_how_the_newest_published_day_compares(lab: Any) -> None:

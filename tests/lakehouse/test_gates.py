@@ -7,11 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from lakehouse.errors import LakehouseError, RecordError
 from lakehouse.gates import daily
-from lakehouse.gates.verdicts import REQUIRED, read_verdicts, record, verdict, why_held
+from lakehouse.gates.verdicts import MISSING, REQUIRED, UNSEEN, read_verdicts, record, verdict, why_held
+from tests.lakehouse.conftest import reseal
 
 DAY, NEXT = "2026-05-01", "2026-05-02"
 NOW, LATER = "2026-05-10T02:00:00.000Z", "2026-06-01T02:00:00.000Z"
@@ -159,19 +161,33 @@ EVIDENCE, SCORED = f"evidence/{PLACE}", f"scored-runs/{PLACE}"
         ("evidence", lambda lines: lines[:2], (SCORED, 3)),
         ("scored-runs", lambda lines: [lines[0], lines[2], lines[1]], (SCORED, 2)),
         ("scored-runs", lambda lines: [*lines, lines[2]], (SCORED, 4)),
+        ("scored-runs", lambda lines: lines[1:], (EVIDENCE, 1)),
+        ("scored-runs", lambda lines: [lines[0], lines[0], *lines[1:]], (SCORED, 2)),
+        ("evidence", lambda lines: lines[1:], (SCORED, 1)),
         ("scored-runs", replaced(1, b'"evidence_run_id":"r1"', b'"evidence_run_id":"r9"'), (SCORED, 2)),
         ("scored-runs", replaced(1, b'"category":"accepted"', b'"category":"great"'), (SCORED, 2)),
         ("scored-runs", lambda lines: [json.dumps({**json.loads(lines[0]), "reasons": []}).encode(), *lines[1:]], (SCORED, 1)),
         ("scored-runs", lambda lines: [lines[0], b"{", lines[2]], (SCORED, 2)),
         ("evidence", lambda lines: [lines[0], b"{", lines[2]], (EVIDENCE, 2)),
     ],
-    ids=["verdict-gone", "evidence-gone", "swapped", "twice", "run", "category", "reason", "broken", "evidence-broken"],
+    ids=["verdict-gone", "evidence-gone", "swapped", "twice", "first-gone", "first-twice", "first-evidence-gone", "run", "category", "reason", "broken", "evidence-broken"],
 )  # fmt: skip
 def test_evidence_without_its_one_verdict_is_red(made: Any, folder: str, change: Any, place: tuple[str, int]) -> None:
     edit(made.root / folder / PLACE, change)
     one = red(made.gate([DAY]), "one_verdict_each")
     assert places(one)[0] == place
     assert one.offenders[0]["why"]
+    assert len(one.offenders) == (2 if "not on" in one.offenders[0]["why"] else 1)
+
+
+def test_rows_are_named_by_their_line_from_1(made: Any) -> None:
+    edit(made.root / "scored-runs" / PLACE, lambda lines: [lines[0], lines[2], lines[1]])
+    one = red(made.gate([DAY]), "one_verdict_each")
+    why = "the verdict is on _kb/agent_runs.jsonl:3, not on _kb/agent_runs.jsonl:2"
+    assert one.offenders[0]["why"] == why
+    edit(made.root / "evidence" / PLACE, replaced(0, b'"line_offset":0', b'"line_offset":99'))
+    (offender,) = red(made.gate([DAY]), "provenance_resolves").offenders
+    assert offender["source"] == "_kb/agent_runs.jsonl:100"
 
 
 @pytest.mark.parametrize("folder", ["evidence", "scored-runs"])
@@ -206,7 +222,7 @@ def test_a_gate_on_a_day_that_was_never_made_is_an_error(lab: Any, gate: Any) ->
 
 def test_a_day_is_held_until_every_gate_has_looked(made: Any) -> None:
     lake = made.lake
-    assert why_held(lake, DAY) == "evidence/provenance_resolves: missing, the gate has not looked at this day"
+    assert why_held(lake, DAY) == f"evidence/provenance_resolves: {MISSING}"
     made.gate([DAY])
     assert why_held(lake, DAY) is None
     assert "missing" in (why_held(lake, NEXT) or "")
@@ -219,7 +235,7 @@ def test_a_verdict_on_other_data_is_stale_and_holds_the_day(made: Any, asset: st
     path = made.lake.gate(asset, DAY)
     held = json.loads(path.read_text())
     held["verdicts"][0]["input_sha256"] = "0" * 64
-    path.write_text(json.dumps(held))
+    reseal(path, held)
     assert "stale" in (why_held(made.lake, DAY) or "")
 
 
@@ -239,6 +255,55 @@ def test_a_red_verdict_holds_the_day_with_its_summary(made: Any) -> None:
     old.passed, old.summary = False, "2 of 3 lack their verdict"
     record(lake, "scored_runs", DAY, old)
     assert why_held(lake, DAY) == "scored_runs/one_verdict_each: red, 2 of 3 lack their verdict"
+
+
+@pytest.mark.parametrize(
+    ("data", "after"), [("", f"; {UNSEEN}"), ("0" * 64, "; stale, the data changed after the gate looked at it")]
+)
+def test_a_red_verdict_says_first_that_it_is_red_whatever_it_looked_at(made: Any, data: str, after: str) -> None:
+    made.gate([DAY])
+    old = read_verdicts(made.lake, "scored_runs", DAY)["one_verdict_each"]
+    old.passed, old.summary, old.input_sha256 = False, "the keys are gone", data
+    record(made.lake, "scored_runs", DAY, old)
+    assert why_held(made.lake, DAY) == f"scored_runs/one_verdict_each: red, the keys are gone{after}"
+
+
+def hand(held: dict[str, Any], **change: Any) -> bytes:
+    return json.dumps({**held, **change}).encode()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda held: hand(held, verdicts=[{**one, "passed": True} for one in held["verdicts"]]),
+        lambda held: hand(held, verdicts=[{**one, "summary": "fine"} for one in held["verdicts"]]),
+        lambda held: hand(held, partition=NEXT),
+        lambda held: hand(held, seal=None),
+        lambda held: hand(held, seal="0" * 64),
+        lambda held: b'{"schema_version": 1, "verd',
+        lambda held: b"\xff",
+        lambda held: b"",
+    ],
+    ids=["green", "summary", "day", "no seal", "other seal", "cut", "no text", "empty"],
+)
+def test_a_file_that_was_changed_by_hand_is_not_there_and_is_written_anew(made: Any, change: Any) -> None:
+    made.gate([DAY])
+    lake, path = made.lake, made.lake.gate("evidence", DAY)
+    one = read_verdicts(lake, "evidence", DAY)["contract"]
+    record(lake, "evidence", DAY, msgspec.structs.replace(one, passed=False, summary="a field is null"))
+    path.write_bytes(change(json.loads(path.read_text())))
+    assert read_verdicts(lake, "evidence", DAY) == {}
+    assert why_held(lake, DAY) == f"evidence/provenance_resolves: {MISSING}"
+    made.gate([DAY])
+    assert set(read_verdicts(lake, "evidence", DAY)) == set(REQUIRED["evidence"])
+    assert why_held(lake, DAY) is None
+
+
+def test_a_file_of_another_day_is_not_there(made: Any) -> None:
+    made.gate([DAY])
+    path = made.lake.gate("evidence", NEXT)
+    path.write_bytes(made.lake.gate("evidence", DAY).read_bytes())
+    assert read_verdicts(made.lake, "evidence", NEXT) == {}
 
 
 def test_a_warning_holds_no_day(made: Any) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,12 +16,15 @@ from hypothesis import strategies as st
 from lakehouse.chat import clean
 from lakehouse.errors import GateFailed, LakehouseError, SftContamination
 from lakehouse.files import sha256_of
+from lakehouse.gates.verdicts import verdict
 from lakehouse.publish import sft as publishing
 from lakehouse.publish.exports import SFT
 from lakehouse.publish.forms import chat, messages_line, prompt_completion_line
+from lakehouse.publish.gating import EXPORT_GATES, look_at_export
 from lakehouse.publish.sft import LEFT_OUT, asked
 from lakehouse.publish.state import due
-from lakehouse.records import Provenance, SftSample
+from lakehouse.records import Provenance, SftSample, Verdict
+from lakehouse.sql import connect
 
 DAYS = ["2026-05-01", "2026-05-02", "2026-05-03"]
 DAY, NEXT, THIRD = DAYS
@@ -279,6 +284,32 @@ def test_publishing_again_changes_no_byte(lab: Any) -> None:
     before = lab.tree("distilled", "gates")
     lab.publish(now="2026-06-01T02:00:00.000Z")
     assert lab.tree("distilled", "gates") == before
+
+
+def test_a_warning_on_the_candidate_is_that_on_the_published_file(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def warning(lake: Any, path: Path, checked_at: str, name: str | None = None) -> Verdict:
+        where = name or lake.relative(path)
+        told: dict[str, Any] = {"passed": False, "severity": "WARN", "rows_checked": 1, "summary": "odd"}
+        return verdict(
+            "verdict_balance",
+            **told,
+            offenders=[{"file": where, "line": 1, "why": "odd"}],
+            input_sha256=sha256_of(path),
+            code_version="1",
+            checked_at=checked_at,
+        )
+
+    monkeypatch.setattr("lakehouse.gates.verdict_balance.verdict_balance", warning)
+    monkeypatch.setattr("lakehouse.publish.sft.verdict_balance", warning)
+    lab.write("agent_runs", run(1), run(2, NEXT))
+    publish(lab)
+    before = lab.tree("gates")
+    (balance,) = [gate for gate in EXPORT_GATES if gate.name == "verdict_balance"]
+    with closing(connect(lab.lake)) as connection:
+        look_at_export(balance, lab.lake, connection, "2026-06-01T02:00:00.000Z")
+    assert lab.tree("gates") == before
+    lab.publish(now="2026-06-02T02:00:00.000Z")
+    assert lab.tree("gates") == before
 
 
 RUNS = st.tuples(

@@ -170,7 +170,7 @@ def test_a_chunk_of_a_rejected_run_is_named(ready: Any) -> None:
     (line,) = [n for n, row in enumerate(ready.published_chunks(), start=1) if row["source_run_id"] == "r1"]
     assert said(found) == [(line, "its run is rejected")]
     (offender,) = found.offenders
-    assert (offender["run"], offender["source"]) == ("r1", "_kb/agent_runs.jsonl:1")
+    assert (offender["run"], offender["source"]) == ("r1", "_kb/agent_runs.jsonl:2")
     assert found.summary == f"1 of {found.rows_checked} chunks must not be there"
 
 

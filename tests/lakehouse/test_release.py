@@ -12,6 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -20,7 +21,7 @@ from hypothesis import strategies as st
 
 from lakehouse.errors import GateFailed, LakehouseError, RecordError, UsageError
 from lakehouse.files import sha256_of
-from lakehouse.gates.verdicts import REQUIRED, REQUIRED_OF_EXPORTS, record
+from lakehouse.gates.verdicts import MISSING, REQUIRED, REQUIRED_OF_EXPORTS, read_verdicts, record
 from lakehouse.jsonl import encode
 from lakehouse.publish.exports import EXPORTS, PREFERENCE, RAG, SFT
 from lakehouse.publish.state import path_of
@@ -31,6 +32,7 @@ from lakehouse.release.hashing import Multiset, content, measure, release_hash
 from lakehouse.release.make import publishing_run
 from lakehouse.release.verify import verify
 from lakehouse.sql import connect
+from tests.lakehouse.conftest import reseal
 from tests.lakehouse.releasing import (
     COMMIT,
     NOW,
@@ -189,7 +191,7 @@ def test_the_same_data_is_the_same_release_and_no_byte_changes(ready: Any) -> No
 
 
 @pytest.mark.parametrize("asset", sorted(REQUIRED))
-@pytest.mark.parametrize("fault", ["missing", "stale", "red", "unreadable"])
+@pytest.mark.parametrize("fault", ["missing", "stale", "red", "unreadable", "green by hand"])
 def test_a_daily_gate_that_is_not_green_refuses(ready: Any, asset: str, fault: str) -> None:
     path = ready.lake.gate(asset, NEXT)
     held = json.loads(path.read_text())
@@ -199,10 +201,14 @@ def test_a_daily_gate_that_is_not_green_refuses(ready: Any, asset: str, fault: s
         held["verdicts"][0]["input_sha256"] = "0" * 64
     else:
         held["verdicts"][0] |= {"passed": False, "summary": "a row is wrong"}
-    path.write_text("{" if fault == "unreadable" else json.dumps(held))
+    reseal(path, held)
+    if fault == "unreadable":
+        path.write_text("{")
+    elif fault == "green by hand":
+        path.write_text(path.read_text().replace('"passed": false', '"passed": true'))
     said = why(ready)
     assert f"gates/{asset}/{NEXT}.json" in said
-    assert {"unreadable": "not the record"}.get(fault, fault) in said
+    assert {"unreadable": MISSING, "green by hand": MISSING}.get(fault, fault) in said
     assert f"lakehouse distill --day {NEXT}" in said
 
 
@@ -219,9 +225,28 @@ def test_a_gate_on_an_export_that_is_not_green_refuses(ready: Any, asset: str, c
         held["verdicts"].remove(one)
     else:
         one |= {"input_sha256": "0" * 64} if fault == "stale" else {"passed": False, "severity": "ERROR"}
-    path.write_text(json.dumps(held))
+    reseal(path, held)
     said = why(ready)
     assert f"gates/{asset}.json: {check} is {fault}" in said
+
+
+def test_verdicts_on_the_lake_as_a_whole_that_were_changed_by_hand_refuse(ready: Any) -> None:
+    record(ready.lake, "audit_baseline", None, green("audit_full", "", passed=False, summary="a receipt is gone"))
+    assert "audit_full is red, a receipt is gone" in why(ready)
+    path = ready.lake.gate("audit_baseline")
+    path.write_text(path.read_text().replace('"passed": false', '"passed": true'))
+    assert f"gates/audit_baseline.json: its verdicts are {MISSING} (to mend it: `lakehouse audit`)" in why(ready)
+
+
+def test_a_red_day_is_one_reason_for_all_exports(ready: Any) -> None:
+    for day in (DAY, NEXT):
+        one = read_verdicts(ready.lake, "evidence", day)["provenance_resolves"]
+        record(ready.lake, "evidence", day, msgspec.structs.replace(one, passed=False, summary="a row is gone"))
+    ready.publish()
+    ready.publish_rag()
+    ready.publish_preference()
+    assert why(ready).count("lakehouse gates waive provenance_resolves") == 2
+    assert "holds back" not in why(ready)
 
 
 def test_a_red_gate_that_is_not_required_refuses_too(ready: Any) -> None:

@@ -70,6 +70,23 @@ def test_the_same_options_give_the_same_bytes(sample, tmp_path):
     assert files(tmp_path) == files(sample.root)
 
 
+def test_rosters_are_the_same_bytes_too_and_no_undeclared_streams(sample, tmp_path):
+    first, second = (make_sample(tmp_path / name, **OPTIONS, rosters=True) for name in ("one", "two"))
+    assert files(first.root) == files(second.root)
+    assert set(files(first.root)) - set(files(sample.root)) == set(first.rosters)
+    assert first.rosters == {"_kb/workers.parquet": 2000, "_kb/ethereal_workers.parquet": 500, "_kb/fill_events.parquet": 48}
+    assert list(check(Lake(first.root))) == []
+
+
+def test_a_roster_that_is_there_is_not_written_over(tmp_path):
+    roster = tmp_path / "_kb" / "workers.csv"
+    roster.parent.mkdir()
+    roster.write_text("id,name,role\n")
+    with pytest.raises(UsageError, match="there is a roster already"):
+        make_sample(tmp_path, **OPTIONS, rosters=True)
+    assert roster.read_text() == "id,name,role\n"
+
+
 def test_another_seed_gives_other_rows(sample, tmp_path):
     make_sample(tmp_path, **{**OPTIONS, "seed": 8})
     mine, others = files(tmp_path), files(sample.root)

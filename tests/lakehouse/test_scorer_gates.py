@@ -111,7 +111,7 @@ def test_a_category_that_was_edited_is_red_by_file_and_line(made: Lab) -> None:
     found = parity(made)
     assert (found.passed, found.severity, found.rows_checked) == (False, "ERROR", 3)
     assert places(found) == [(AUDITS, 3)]
-    assert whys(found) == ["Python says accepted, SQL says rejected of _kb/audits.jsonl:2"]
+    assert whys(found) == ["Python says accepted, SQL says rejected of _kb/audits.jsonl:3"]
     assert found.summary == "1 of 3 verdicts are not what SQL says of the evidence"
     assert found.tables is not None
     assert found.tables["disagreements"] == [{"stream": "audits", "python": "accepted", "sql": "rejected", "rows": 1}]
@@ -122,14 +122,14 @@ def test_a_rule_that_was_changed_in_python_alone_is_red(made: Lab, changed_rule:
     made.make([FIRST], chunks=False)
     found = parity(made)
     assert (found.passed, places(found)) == (False, [(AUDITS, 2)])
-    assert whys(found) == ["Python says accepted, SQL says partially_accepted of _kb/audits.jsonl:1"]
+    assert whys(found) == ["Python says accepted, SQL says partially_accepted of _kb/audits.jsonl:2"]
 
 
 def test_evidence_that_was_edited_is_red(made: Lab) -> None:
     edit(made.root / EVIDENCE, replaced(1, "severity:low", "severity:blocker"))
     found = parity(made)
     assert places(found) == [(AUDITS, 1)]
-    assert whys(found) == ["Python says accepted, SQL says rejected of _kb/audits.jsonl:0"]
+    assert whys(found) == ["Python says accepted, SQL says rejected of _kb/audits.jsonl:1"]
 
 
 @pytest.mark.parametrize(
@@ -137,9 +137,10 @@ def test_evidence_that_was_edited_is_red(made: Lab) -> None:
     [
         ("scored", lambda lines: lines[:-1], [(3, "Python says nothing, SQL says rejected")]),
         ("scored", lambda lines: [*lines, lines[0]], [(4, "SQL finds no evidence for it")]),
+        ("scored", lambda lines: [lines[0], lines[0], *lines[1:]], [(2, "SQL finds no evidence for it")]),
         ("scored", lambda lines: [lines[1], lines[0], lines[2]], [(1, "in its place"), (2, "in its place")]),
-        ("scored", lambda lines: lines[1:], [(1, "in its place"), (2, "in its place"), (3, "Python says nothing")]),
-        ("scored", lambda lines: [], [(1, "Python says nothing")] + [(n, "Python says nothing") for n in (2, 3)]),
+        ("scored", lambda lines: lines[1:], [(1, "Python says nothing")]),
+        ("scored", lambda lines: [], [(n, "Python says nothing") for n in (1, 2, 3)]),
         ("evidence", lambda lines: lines[:-1], [(3, "SQL finds no evidence for it")]),
         ("evidence", lambda lines: [], [(n, "SQL finds no evidence for it") for n in (1, 2, 3)]),
     ],
@@ -149,7 +150,8 @@ def test_a_verdict_that_is_missing_or_in_the_place_of_another_is_red(
 ) -> None:
     edit(made.root / (AUDITS if name == "scored" else EVIDENCE), change)
     found = parity(made)
-    assert (found.passed, places(found)) == (False, [(AUDITS, line) for line, _ in expected])
+    blamed = [(EVIDENCE if why.startswith("Python says nothing") else AUDITS, line) for line, why in expected]
+    assert (found.passed, places(found)) == (False, blamed)
     assert all(words in why for (_, words), why in zip(expected, whys(found), strict=True)), whys(found)
 
 
@@ -206,7 +208,7 @@ def test_a_verdict_that_a_person_has_overruled_since_is_red_until_the_day_is_mad
     decision(made, 2, "accepted")
     found = parity(made)
     assert (found.passed, places(found)) == (False, [(AUDITS, 3)])
-    assert whys(found)[0].endswith("SQL says accepted of _kb/audits.jsonl:2; a person decided on it")
+    assert whys(found)[0].endswith("SQL says accepted of _kb/audits.jsonl:3; a person decided on it")
     made.make([FIRST], chunks=False)
     assert parity(made).passed
 
@@ -324,7 +326,9 @@ def test_another_scorer_for_a_declared_stream_is_a_setting_and_no_drift(tickets:
         (AUDITS, lambda lines: [lines[0], b"{\n", lines[2]], 2, "does not decode"),
         (AUDITS, lambda lines: lines[:2], 3, "evidence without a verdict"),
         (EVIDENCE, lambda lines: lines[:2], 3, "a verdict without evidence"),
-        (AUDITS, lambda lines: [lines[0], lines[2]], 2, "another record"),
+        (AUDITS, lambda lines: [lines[0], lines[2]], 2, "evidence without a verdict"),
+        (AUDITS, lambda lines: [lines[0], lines[0], *lines[1:]], 2, "a verdict without evidence"),
+        (AUDITS, lambda lines: [lines[1], lines[0], lines[2]], 1, "another record"),
     ],
 )
 def test_a_line_that_cannot_be_scored_again_is_an_error(made: Lab, path: str, change: Any, line: int, why: str) -> None:
@@ -332,6 +336,7 @@ def test_a_line_that_cannot_be_scored_again_is_an_error(made: Lab, path: str, ch
     found = drift(made, FIRST)
     assert (found.passed, found.severity, found.offenders[0]["line"]) == (False, "ERROR", line)
     assert why in whys(found)[0]
+    assert len(found.offenders) == (2 if why == "another record" else 1)
     assert "cannot be scored again" in found.summary
 
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from lakehouse.errors import GateFailed, UsageError
 from lakehouse.gates.verdicts import REQUIRED_OF_EXPORTS, read_verdicts, record, why_held
 from lakehouse.gates.waivers import WAIVABLE, log_path, read_waivers, waive, withdraw
+from lakehouse.publish.exports import SFT
+from lakehouse.publish.sft import asked
+from lakehouse.publish.state import due
 from lakehouse.records import Verdict
 from lakehouse.release import store
+from lakehouse.release.make import unnamed_waivers
 from lakehouse.summary import summarize
 from tests.lakehouse.releasing import publish_all, release
 
@@ -120,6 +125,77 @@ def test_a_damaged_line_lets_nothing_through_and_is_named(lab: Any) -> None:
     waived(lab, one)
     lab.write("gate_waivers", b'{"asset": "evi', end=b"")
     assert why_held(lab.lake, NEXT) is None
+    assert read_waivers(lab.lake)[1] == [1, 2, 4]
+
+
+def test_a_waiver_after_a_torn_line_is_a_line_of_its_own(lab: Any) -> None:
+    one = turn_red(lab)
+    lab.write("gate_waivers", b'{"asset": "evi', end=b"")
+    assert read_waivers(lab.lake) == ({}, [1])
+    waived(lab, one)
+    assert why_held(lab.lake, NEXT) is None
+    assert read_waivers(lab.lake)[1] == [1]
+
+
+def test_a_gate_that_only_warns_needs_no_waiver(lab: Any) -> None:
+    one = read_verdicts(lab.lake, "evidence", NEXT)[CHECK]
+    one.passed, one.severity = False, "WARN"
+    with pytest.raises(UsageError, match="only warns, it holds nothing back"):
+        waived(lab, record(lab.lake, "evidence", NEXT, one))
+
+
+def test_a_gate_that_could_not_look_has_no_data_to_waive(lab: Any) -> None:
+    one = turn_red(lab)
+    one.input_sha256 = ""
+    with pytest.raises(UsageError, match="could not look"):
+        waived(lab, record(lab.lake, "evidence", NEXT, one))
+    assert "red, a row is wrong" in (why_held(lab.lake, NEXT) or "")
+
+
+def due_days(lab: Any) -> list[str]:
+    return list(due(lab.lake, SFT, NEXT, asked(lab.lake, False)))
+
+
+def test_a_day_that_no_gate_holds_stands_for_the_publication_of_a_waived_one(lab: Any) -> None:
+    """The run of a held day stops at its gate before anything is published."""
+    for day in (DAY, NEXT):
+        one = read_verdicts(lab.lake, "evidence", day)[CHECK]
+        record(lab.lake, "evidence", day, msgspec.structs.replace(one, passed=False, summary="a row is wrong"))
+    lab.publish()
+    assert due_days(lab) == []
+    waive(lab.lake, "evidence", DAY, read_verdicts(lab.lake, "evidence", DAY)[CHECK], by="a", reason="b", at=NOW)
+    assert due_days(lab) == [DAY]
+    lab.publish()
+    assert due_days(lab) == []
+    # Nobody is left whose run would get as far: the newest is tried.
+    withdraw(lab.lake, "evidence", DAY, read_verdicts(lab.lake, "evidence", DAY)[CHECK], by="a", reason="b", at=NOW)
+    assert due_days(lab) == [NEXT]
+
+
+def test_a_withdrawn_day_is_taken_out_by_the_run_of_another(lab: Any) -> None:
+    one = turn_red(lab)
+    waived(lab, one)
+    lab.publish()
+    withdraw(lab.lake, "evidence", NEXT, one, by="bob", reason="it was real", at=NOW)
+    assert due_days(lab) == [DAY]
+
+
+def test_a_day_that_a_gate_cannot_look_at_is_tried_again_and_keeps_no_other_back(lab: Any) -> None:
+    one = turn_red(lab)
+    one.input_sha256 = ""
+    record(lab.lake, "evidence", NEXT, one)
+    assert due_days(lab) == [DAY, NEXT]
+    lab.publish()
+    assert due_days(lab) == [NEXT]
+
+
+def test_a_release_of_equal_data_says_which_waivers_it_does_not_name(lab: Any) -> None:
+    made = release(lab)
+    assert unnamed_waivers(lab.lake, made) == []
+    row = waived(lab, turn_red(lab))
+    lab.publish()
+    assert release(lab).release_hash == made.release_hash
+    assert unnamed_waivers(lab.lake, made) == [row]
 
 
 def test_a_release_refuses_until_the_red_day_is_waived_and_names_who_did(lab: Any) -> None:

@@ -8,12 +8,18 @@ from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import pytest
 
+from lakehouse.errors import RecordError
+from lakehouse.gates.verdicts import REQUIRED, read_verdicts, record
 from lakehouse.jsonl import JsonlReader
+from lakehouse.lake import Lake
 from lakehouse.records import ScoredRun, SftSample
 from lakehouse.sample import make_sample
 from lakehouse_dagster import cli
+from lakehouse_dagster.commands.distill import _tell_of_held
+from lakehouse_dagster.commands.shell import Out
 from lakehouse_dagster.running import run_days
 
 TAU_BENCH = Path(__file__).resolve().parents[3] / "shared" / "data" / "tau-bench" / "gpt-4o-airline.json"
@@ -197,6 +203,51 @@ def test_a_red_gate_ends_with_1_and_names_itself(demo: Shell) -> None:
     assert done.code == 1
     assert "evidence/provenance_resolves" in done.out
     assert "held back 2026-05-01" in done.out
+    assert "Nothing new was published" in done.out
+
+
+def test_a_day_that_is_held_is_told_although_all_is_up_to_date(demo: Shell) -> None:
+    lake = Lake(Path("data"))
+    one = read_verdicts(lake, "evidence", "2026-05-01")["provenance_resolves"]
+    record(lake, "evidence", "2026-05-01", msgspec.structs.replace(one, passed=False, summary="a row is wrong"))
+    assert demo("distill").code == 0
+    done = demo("distill")
+    assert done.code == 0
+    assert "Everything is up to date." in done.out
+    assert "held back 2026-05-01 (evidence/provenance_resolves): see `lakehouse gates list`" in done.out
+    told = demo("distill", "--json").json
+    assert (told["up_to_date"], list(told["held_days"])) == (True, ["2026-05-01"])
+
+
+def test_at_most_five_held_days_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    _tell_of_held(Out(False), {f"2026-05-{n:02d}": "evidence/contract: red, x" for n in range(1, 9)})
+    said = capsys.readouterr().out
+    assert (said.count("evidence/contract"), "and 3 more" in said) == (5, True)
+
+
+def test_a_verdict_that_was_turned_green_by_hand_is_looked_at_again(demo: Shell) -> None:
+    lake = Lake(Path("data"))
+    path = lake.gate("evidence", "2026-05-01")
+    path.write_text(path.read_text().replace('"rows_checked": ', '"rows_checked": 1'))
+    assert read_verdicts(lake, "evidence", "2026-05-01") == {}
+    assert demo("distill").code == 0
+    assert set(read_verdicts(lake, "evidence", "2026-05-01")) == set(REQUIRED["evidence"])
+    assert "up to date" in demo("distill").out
+
+
+def test_a_check_that_stops_a_run_after_publishing_does_not_deny_it(
+    demo: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any, **__: Any) -> Any:
+        raise RecordError("a receipt is gone", where="reports", mend="restore it")
+
+    monkeypatch.setattr("assets.audit.audit_once", broken)
+    done = demo("distill", "--day", "2026-05-01")
+    assert done.code != 0
+    assert "Nothing new was published" not in done.out
+    assert "Exported " in done.out
+    assert "The run was stopped after that; what it published stands." in done.out
+    assert "stopped:" in done.out
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lakehouse.gates.verdicts import read_verdicts, record, why_held
+from lakehouse.gates.verdicts import MISSING, REQUIRED, read_verdicts, record, why_held
 from lakehouse_dagster import cli
 from tests.lakehouse.conftest import Lab
 from tests.lakehouse.releasing import publish_all
@@ -78,15 +78,49 @@ def test_a_waiver_is_written_down_and_shown(lab: Lab, shell: Shell) -> None:
     code, out, _ = shell("waive", CHECK, "--day", DAY, "--reason", "a test client", "--by", "ann")
     assert code == 0
     assert "waived, says ann: a test client" in out
-    assert "lakehouse distill" in out
+    assert f"Next: lakehouse distill --lake data --day {DAY}" in out
     (row,) = listed(shell, "--day", DAY)["gates"]
     assert (row["state"], row["waiver"]["by"], row["waiver"]["reason"]) == ("waived", "ann", "a test client")
     assert why_held(lab.lake, DAY) is None
 
 
+def test_a_verdict_that_was_turned_green_by_hand_is_listed_as_missing(lab: Lab, shell: Shell) -> None:
+    path = lab.lake.gate("evidence", DAY)
+    path.write_text(path.read_text().replace('"passed": false', '"passed": true'))
+    found = {row["gate"]: row for row in listed(shell, "--day", DAY)["gates"]}
+    assert set(found) == {f"evidence/{check}" for check in REQUIRED["evidence"]}
+    assert (found[f"evidence/{CHECK}"]["state"], found[f"evidence/{CHECK}"]["what"]) == ("missing", MISSING)
+    assert "lets the gates look again" in shell("list")[1]
+
+
+@pytest.mark.parametrize("asset", ["sft_export", "audit_baseline"])
+def test_a_damaged_file_of_verdicts_is_listed_and_stops_nothing(lab: Lab, shell: Shell, asset: str) -> None:
+    lab.lake.gate(asset).write_text("{")
+    rows = [row for row in listed(shell)["gates"] if row["gate"].startswith(asset)]
+    assert {row["state"] for row in rows} == {"missing"}
+
+
+def test_a_verdict_on_other_data_is_listed_as_stale(lab: Lab, shell: Shell) -> None:
+    one = read_verdicts(lab.lake, "scored_runs", DAY)["one_verdict_each"]
+    one.input_sha256 = "0" * 64
+    record(lab.lake, "scored_runs", DAY, one)
+    assert ("stale", "scored_runs/one_verdict_each") in {
+        (row["state"], row["gate"]) for row in listed(shell, "--day", DAY)["gates"]
+    }
+
+
+def test_a_torn_line_of_the_log_of_waivers_is_told(lab: Lab, shell: Shell) -> None:
+    lab.write("gate_waivers", b'{"asset": "evi', end=b"")
+    assert "line 1 of " in shell("list")[1]
+    assert listed(shell)["waiver_lines_refused"] == [1]
+
+
 def test_a_waiver_is_taken_back(lab: Lab, shell: Shell) -> None:
     shell("waive", CHECK, "--day", DAY, "--reason", "a test client")
-    assert shell("withdraw", CHECK, "--day", DAY, "--reason", "it was real")[0] == 0
+    code, out, _ = shell("withdraw", CHECK, "--day", DAY, "--reason", "it was real")
+    assert code == 0
+    # A run of the day itself would stop at its gate, before what is published is made anew.
+    assert "Next: lakehouse distill --lake data\n" in out
     assert why_held(lab.lake, DAY) is not None
 
 
@@ -98,7 +132,14 @@ def test_a_waiver_is_taken_back(lab: Lab, shell: Shell) -> None:
         (("waive", CHECK, "--day", "2026-06-01", "--reason", "x"), "has looked at 2026-06-01"),
         (("waive", CHECK, "--day", "yesterday", "--reason", "x"), "is no day"),
         (("waive", CHECK, "--day", DAY, "--reason", " "), "who gives it and why"),
+        (("waive", CHECK, "--day", "2026-02-30", "--reason", "x"), "is no day"),
+        (("waive", CHECK, "--day", "20260501", "--reason", "x"), "is no day"),
+        (("waive", "contamination_firewall", "--day", DAY, "--reason", "x"), "nobody can waive it"),
+        (("waive", "verdict_balance", "--day", DAY, "--reason", "x"), "only warns, it holds nothing back"),
         (("withdraw", CHECK, "--day", DAY, "--reason", "x"), "no waiver"),
+        (("withdraw", CHECK, "--day", "yesterday", "--reason", "x"), "is no day"),
+        (("withdraw", "contamination_firewall", "--day", DAY, "--reason", "x"), "nobody can waive it"),
+        (("list", "--day", "2026-13-01"), "is no day"),
     ],
 )
 def test_what_cannot_be_done_says_why(lab: Lab, shell: Shell, arguments: tuple[str, ...], said: str) -> None:

@@ -8,8 +8,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import pytest
 
+from lakehouse.gates.verdicts import read_verdicts, record
+from lakehouse.gates.waivers import waive
 from lakehouse.lake import Lake
 from lakehouse.records import Release
 from lakehouse.release import store
@@ -111,6 +114,18 @@ def test_a_lake_that_is_not_green_is_refused_with_every_reason(lab: Lab, shell: 
     assert f"gates/evidence/{DAY}.json" in done.err
     assert f"gates/scored_runs/{NEXT}.json" in done.err
     assert store.hashes(lab.lake) == []
+
+
+def test_a_release_that_is_there_does_not_claim_a_waiver_given_since(lab: Lab, shell: Shell, released: str) -> None:
+    one = read_verdicts(lab.lake, "evidence", DAY)["provenance_resolves"]
+    red = record(lab.lake, "evidence", DAY, msgspec.structs.replace(one, passed=False, summary="a row is gone"))
+    waive(lab.lake, "evidence", DAY, red, by="bob", reason="read it", at=NOW)
+    done = shell("release", "create")
+    assert done.code == 0
+    assert f"the waiver of evidence/provenance_resolves of {DAY} by bob" in done.out
+    assert "the release that is there names its own verdicts" in done.out
+    told = shell("release", "create", "--json").json
+    assert (told["created"], [row["by"] for row in told["waivers_since"]]) == (False, ["bob"])
 
 
 def test_releases_are_listed(lab: Lab, shell: Shell, released: str) -> None:
