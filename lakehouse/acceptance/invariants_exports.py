@@ -92,9 +92,9 @@ def samples_match_their_template(context: Context) -> Outcome:
             continue
         checked.add(place)
         if line.record.get("instruction") != wording.instruction(stream.name, row):
-            failures.append(line.fails(f"its instruction is not what the wording makes of {place[0]}:{place[1]}"))
+            failures.append(line.fails(f"its instruction is not what the wording makes of {place[0]}:{place[1] + 1}"))
         if stream.row_type is not dict and line.record.get("context") != wording.context(row):
-            failures.append(line.fails(f"its context is not that of {place[0]}:{place[1]}"))
+            failures.append(line.fails(f"its context is not that of {place[0]}:{place[1] + 1}"))
         failures += _ends_on_an_answer(line)
     for expected in context.expects():
         line_ = samples.get(expected.place)

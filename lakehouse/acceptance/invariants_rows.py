@@ -157,8 +157,8 @@ def _as_it_is(context: Context) -> list[Failure]:
             kept = entry.record.get("raw")
             raw = base64.b64decode(entry.record.get("raw_b64", "")) if kept is None else kept.encode()
             if not line.startswith(raw) or len(raw) < min(len(line), 65_530):
-                failures.append(entry.fails(f"its raw line is not that of {file}:{offset}"))
-        failures += [entry.fails(f"{file} has no line {offset}") for offset, entry in by_offset.items()]
+                failures.append(entry.fails(f"its raw line is not that of {file}:{offset + 1}"))
+        failures += [entry.fails(f"{file} has no line {offset + 1}") for offset, entry in by_offset.items()]
     return failures
 
 
@@ -191,10 +191,10 @@ def provenance_resolves(context: Context) -> Outcome:
     for place, run in context.evidence.items():
         row = rows.get(place)
         if row is None:
-            failures.append(run.fails(f"{place[0]}:{place[1]} is no row of a day that was made"))
+            failures.append(run.fails(f"{place[0]}:{place[1] + 1} is no row of a day that was made"))
         elif row.sig != run.sig:
             failures.append(
-                run.fails(f"{place[0]}:{place[1]} hashes to {row.sig[:16]}…, the record says {run.sig[:16]}…")
+                run.fails(f"{place[0]}:{place[1] + 1} hashes to {row.sig[:16]}…, the record says {run.sig[:16]}…")
             )
         elif (row.day, row.stream) != (run.day, run.stream):
             failures.append(run.fails(f"its row is of {row.stream} on {row.day}"))

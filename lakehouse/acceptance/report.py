@@ -34,7 +34,7 @@ def told(report: AcceptanceReport) -> str:
     failed = [str(one.number) for one in report.invariants if one.status == "failed"]
     parts = [f"{holding} of {total} invariants hold"]
     if failed:
-        parts.append(f"{', '.join(failed)} failed")
+        parts.append(f"invariant{'s' if len(failed) > 1 else ''} {', '.join(failed)} failed")
     if report.count("not_applicable"):
         parts.append(f"{report.count('not_applicable')} had nothing to look at")
     return "; ".join(parts)

@@ -184,7 +184,7 @@ def twice(lines: Iterable[Line]) -> list[Failure]:
     for line in lines:
         seen[line.place] += 1
         if seen[line.place] > 1:
-            found.append(line.fails(f"{line.place[0]}:{line.place[1]} has a record already"))
+            found.append(line.fails(f"{line.place[0]}:{line.place[1] + 1} has a record already"))
     return found
 
 

@@ -35,24 +35,27 @@ def exports(scope: Scope) -> Iterator[AuditCheck]:
 
 
 def _contamination(scope: Scope, last: Publication) -> AuditCheck:
-    """The firewall's verdict must be there, green, and on the file that is on disk; a deep audit asks the gate itself."""
+    """The firewall's verdict must be there, green, and on the file that is on disk.
+
+    A deep audit asks the gate itself; a night does where the file is not what was published. Which line changed is told by
+    `receipts_valid`, whether it may be there is told here.
+    """
     lake, path = scope.lake, SFT.main(scope.lake)
     name = lake.relative(path)
     found: list[Offender] = []
     verdict = read_verdicts(lake, SFT.asset).get(FIREWALL)
     where = lake.relative(lake.gate(SFT.asset))
+    changed = name in scope.offenders_by_file
     if not path.is_file():
         found.append(offender(name, 0, "the published file is gone"))
     elif verdict is None:
         found.append(offender(where, 0, f"no verdict of {FIREWALL} on what is published"))
-    elif verdict.input_sha256 != sha256_of(path):
-        why = f"the verdict of {FIREWALL} is on another file"
-        changed = scope.offenders_by_file.get(name) or [offender(name, 0, "published anew since")]
-        found += [{**one, "why": f"{why}: {one['why']}"} for one in changed]
+    elif verdict.input_sha256 != sha256_of(path) and not changed:
+        found.append(offender(name, 0, f"the verdict of {FIREWALL} is on another file: published anew since"))
     elif not verdict.passed:
         found += verdict.offenders or [offender(where, 0, f"{FIREWALL} is red: {verdict.summary}")]
     observed: dict[str, int | float] = {}
-    if scope.deep and path.is_file():
+    if (scope.deep or changed) and path.is_file():
         with closing(connect(lake)) as connection:
             partial = bool(last.asked["include_partial"])
             looked_again = contamination_firewall(lake, path, connection, scope.now, include_partial=partial)
@@ -60,9 +63,11 @@ def _contamination(scope: Scope, last: Publication) -> AuditCheck:
         found += [one for one in looked_again.offenders if (one["file"], one["line"]) not in known]
         observed["looked_again"] = looked_again.rows_checked
     rows = verdict.rows_checked if verdict else 0
-    return looked(
-        4, "zero_contamination", found, f"{rows} samples, each of an accepted run", observed={"rows": rows, **observed}
-    )
+    good = f"{rows} samples, each of an accepted run"
+    if changed:
+        good = f"the file is not what was published (receipts_valid names the line); {observed.get('looked_again', 0)} samples "
+        good += "were looked at again, each of an accepted run"
+    return looked(4, "zero_contamination", found, good, observed={"rows": rows, **observed})
 
 
 def _explained(scope: Scope, last: Publication) -> AuditCheck:
@@ -70,7 +75,8 @@ def _explained(scope: Scope, last: Publication) -> AuditCheck:
     name = scope.lake.relative(SFT.main(scope.lake))
     rows = _lines(scope)
     found: list[Offender] = []
-    if rows != last.items_out:
+    # A file that changed is named with its lines by `receipts_valid`.
+    if rows != last.items_out and (not rows or name not in scope.offenders_by_file):
         found.append(offender(name, 0, f"it holds {rows} samples, {last.items_out} were published"))
     left_out = sum(last.skip_reasons.values()) + last.records_quarantined
     if not last.items_out and last.records_in != left_out:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from lakehouse.audit.model import AuditCheck, Offender, looked, offender, skipped
@@ -25,7 +25,10 @@ def runs(scope: Scope) -> Iterator[AuditCheck]:
         )
         for path, why in scope.summaries.unreadable.items()
     ]
-    if scope.newest is None and not unreadable:
+    if scope.made and not scope.summaries.read and not unreadable:
+        why = f"no run's summary lies in {scope.run.reports}: is it the right folder? (--reports)"
+        yield looked(5, "summary_valid", [offender("reports", 0, why)], "", bad=why)
+    elif scope.newest is None and not unreadable:
         yield skipped(5, "summary_valid", f"no run has finished yet, by the summaries in {scope.run.reports}")
     else:
         yield _summary(scope, unreadable)
@@ -43,21 +46,26 @@ def _summary(scope: Scope, found: list[Offender]) -> AuditCheck:
         return looked(5, "summary_valid", found, "")
     path, summary = scope.newest
     name = named(scope.run.reports, path)
-    for key, why in _wrong(scope, summary):
+    receipts = check_receipts(scope.run.reports, path, summary)
+    damaged = sorted({Path(one["file"]).stem for one in receipts if one["file"] != name})
+    for key, why in _wrong(scope, summary, damaged):
         found.append(offender(name, line_with(path, f'"{key}"'), why))
     # Not which run: the same data, audited again, gives the same verdict.
     good = f"the newest finished run is whole, and its hash {summary.run_hash[:16]}… is the one of its receipts"
+    if damaged:
+        good = f"the newest finished run is whole but for its receipts of {', '.join(damaged)}: they are damaged, not "
+        good += "the summary, so its hash was not held against them"
     return looked(5, "summary_valid", found, good, observed={"stages": len(summary.stages)})
 
 
-def _wrong(scope: Scope, summary: RunSummary) -> Iterator[tuple[str, str]]:
-    """Give the keys of a summary that cannot be right, and why."""
+def _wrong(scope: Scope, summary: RunSummary, damaged: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Give the keys of a summary that cannot be right, and why; by the receipts of `damaged` stages nothing is judged."""
     path, receipts = scope.newest[0] if scope.newest else Path(), scope.receipts
     if summary.run_id != path.parent.name:
         yield "run_id", "it is of another run than its folder"
     if not _HASH.fullmatch(summary.run_hash):
         yield "run_hash", "it is no SHA-256"
-    elif run_hash(receipts.values()) != summary.run_hash:
+    elif not damaged and run_hash(receipts.values()) != summary.run_hash:
         yield "run_hash", "it is not the one that the receipts give"
     if not _COMMIT.fullmatch(summary.git_commit):
         yield "git_commit", "it is no commit"
@@ -65,6 +73,8 @@ def _wrong(scope: Scope, summary: RunSummary) -> Iterator[tuple[str, str]]:
         lacking = ", ".join(one for one in STAGES if one not in summary.stages)
         yield "stages", f"a run that finished has five stages, this one lacks {lacking or 'their order'}"
     for stage, receipt in receipts.items():
+        if stage in damaged:
+            continue
         parts = {
             "in": receipt.records_in,
             "out": receipt.records_out,

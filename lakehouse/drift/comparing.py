@@ -13,6 +13,7 @@ from lakehouse.drift.chance import chance, enough
 from lakehouse.drift.profile import ScoreProfile, Scores, pooled, profile
 from lakehouse.drift.psi import Psi, PsiVerdict, categorical_psi, numeric_psi
 from lakehouse.drift.window import Window, window
+from lakehouse.gates.verdicts import why_red
 from lakehouse.lake import Lake
 
 CATEGORY = "category"
@@ -62,17 +63,24 @@ class Comparison:
 
 
 class Profiles:
-    """The profiles of a lake's days, each read once."""
+    """The profiles of a lake's days and whether a red gate holds them back, each read once."""
 
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
         self._held: dict[str, ScoreProfile | None] = {}
+        self._sound: dict[str, bool] = {}
 
     def of(self, day: str) -> ScoreProfile | None:
         """Give the profile of a day; `None` where it was never scored."""
         if day not in self._held:
             self._held[day] = profile(self._lake, day)
         return self._held[day]
+
+    def sound(self, day: str) -> bool:
+        """Say whether no red gate holds a day back."""
+        if day not in self._sound:
+            self._sound[day] = why_red(self._lake, day) is None
+        return self._sound[day]
 
     def pooled(self, days: Sequence[str]) -> Scores:
         """Add up the days that were scored."""
@@ -82,7 +90,7 @@ class Profiles:
 def compare(lake: Lake, day: str, profiles: Profiles | None = None) -> Comparison:
     """Hold a day against its window. Raises `RecordError` for a damaged log of baselines, or damaged scored runs."""
     profiles = profiles or Profiles(lake)
-    before = window(lake, day)
+    before = window(lake, day, profiles.sound)
     reference, current = profiles.pooled(before.days), profiles.pooled([day])
     things = {CATEGORY: categorical_psi(reference.categories, current.categories)}
     for name in sorted({*reference.values, *current.values}):

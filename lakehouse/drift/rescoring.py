@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -18,6 +17,7 @@ from lakehouse import engine
 from lakehouse.chain import score
 from lakehouse.chain.manifests import read_manifest
 from lakehouse.errors import UsageError
+from lakehouse.gates.pairing import paired
 from lakehouse.lake import Lake
 from lakehouse.records import EvidenceRecord, Provenance
 from lakehouse.scoring import judge
@@ -131,17 +131,23 @@ def _rescore(task: _Task) -> Rescored:
     named = lake.relative(scored)
     scorer = _scorer(lake, task.stream)
     found = Rescored(Counter(), [], [])
-    pairs = zip_longest(decoded(evidence, EvidenceRecord), decoded(scored, _Stored))
-    for number, (record, stored) in enumerate(pairs, start=1):
+    pairs = paired(decoded(evidence, EvidenceRecord), decoded(scored, _Stored), _place, _place)
+    for line, record, number, stored in pairs:
         outcome = _judged(record, stored, scorer, task.people)
         if isinstance(outcome, Cell):
             found.matrix[outcome] += 1
             if outcome.changed and found.matrix[outcome] <= MOST_NAMED:
                 found.moved.append(Moved(named, number, outcome))
         elif len(found.faults) < MOST_NAMED:
-            blamed = lake.relative(evidence) if isinstance(record, Exception) else named
-            found.faults.append(Fault(blamed, number, outcome))
+            of_evidence = stored is None or isinstance(record, Exception)
+            blamed = (lake.relative(evidence), line) if of_evidence else (named, number)
+            found.faults.append(Fault(*blamed, outcome))
     return found
+
+
+def _place(record: EvidenceRecord | _Stored) -> tuple[str, int, str]:
+    found = record.provenance
+    return found.source_file, found.line_offset, found.sig_hash
 
 
 def _scorer(lake: Lake, name: str) -> str | None:
@@ -162,7 +168,7 @@ def _judged(
     if record is None or stored is None:
         return "a verdict without evidence" if record is None else "evidence without a verdict"
     sig_hash = record.provenance.sig_hash
-    if sig_hash != stored.provenance.sig_hash:
+    if _place(record) != _place(stored):
         return "the verdict is on another record than the evidence in its place"
     now: str = stored.category
     if sig_hash not in people:

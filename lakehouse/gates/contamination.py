@@ -14,6 +14,7 @@ import msgspec
 
 from lakehouse.files import sha256_of
 from lakehouse.gates.secrets import secrets_in
+from lakehouse.gates.unreadable import unreadable
 from lakehouse.gates.verdicts import MOST_OFFENDERS, verdict
 from lakehouse.lake import Lake
 from lakehouse.records import Verdict
@@ -68,7 +69,7 @@ with sample as (
     left join condemned_content on condemned_content.content_id = sample.id
     left join condemned on condemned.stream = verdict.stream and condemned.run_id = verdict.run_id
 )
-select line, id, source_run_id, source_file, line_offset, why from joined where why is not null order by line
+select line, id, source_run_id, source_file || ':' || (line_offset + 1), why from joined where why is not null order by line
 """
 
 
@@ -93,7 +94,7 @@ def contamination_firewall(
             offenders += shown
     except (duckdb.Error, msgspec.DecodeError, UnicodeDecodeError, OSError) as error:
         total = 1
-        offenders = [{"file": named, "line": 0, "why": f"the file cannot be read ({str(error).splitlines()[0][:300]})"}]
+        offenders = [unreadable(path, named, error)]
     return verdict(
         "contamination_firewall",
         passed=total == 0,
@@ -125,6 +126,6 @@ def _joined(
     # Other gates on the same connection have tables of their own by these names.
     connection.execute("drop view verdict; drop view condemned_content")
     return total, [
-        {"file": name, "line": line, "sample": sample, "run": run, "source": f"{source}:{offset}", "why": why}
-        for line, sample, run, source, offset, why in shown
+        {"file": name, "line": line, "sample": sample, "run": run, "source": source, "why": why}
+        for line, sample, run, source, why in shown
     ]

@@ -8,7 +8,6 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Iterator
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from lakehouse import canonical, engine
 from lakehouse.chain.manifests import data_hash, read_manifest
 from lakehouse.errors import RecordError, StreamRewritten
 from lakehouse.files import sha256_of
+from lakehouse.gates.pairing import paired
 from lakehouse.gates.verdicts import STAGE_OF, verdict
 from lakehouse.index import load
 from lakehouse.index.reader import read_segment
@@ -27,6 +27,8 @@ from lakehouse.records import DayManifest, Provenance, Verdict
 SAMPLE = 10_000
 VERSION = "gates-1"
 Offender = dict[str, Any]
+_Place = tuple[str, int, str]
+"""Source file, line offset and signature of a row."""
 
 
 class _Placed(msgspec.Struct, gc=False):
@@ -141,7 +143,7 @@ def _unresolved(lake: Lake, day: str, path: Path, wanted: Wanted) -> Iterator[Of
             yield _offender(lake, path, 0, str(error))
     for (source_file, offset), held in claims.items():
         for number, _, why in held:
-            yield {**_offender(lake, path, number, why), "source": f"{source_file}:{offset}"}
+            yield {**_offender(lake, path, number, why), "source": f"{source_file}:{offset + 1}"}
 
 
 def receipt_balances(lake: Lake, asset: str, day: str, checked_at: str) -> Verdict:
@@ -182,7 +184,10 @@ def _hash(path: Path) -> str | None:
 
 
 def one_verdict_each(lake: Lake, day: str, checked_at: str) -> Verdict:
-    """Match evidence and scored runs one to one and in order: same row, same run, one known category, a reason."""
+    """Match evidence and scored runs one to one and in order: same row, same run, one known category, a reason.
+
+    A verdict that is missing, stands twice or is on nothing is named alone: the lines after it are matched by their place.
+    """
     manifest = _manifest(lake, "scored_runs", day)
     names = sorted({path.stem for folder in (lake.evidence(day), lake.scored(day)) for path in folder.glob("*.jsonl")})
     tasks = [(lake, day, name) for name in names]
@@ -213,27 +218,40 @@ def _match(task: tuple[Lake, str, str]) -> tuple[int, list[Offender]]:
     lake, day, name = task
     evidence, scored = lake.evidence(day, name), lake.scored(day, name)
     offenders: list[Offender] = []
-    count = 0
-    pairs = zip_longest(_decoded(evidence, _Named), _decoded(scored, _Judged))
-    for number, (record, judged) in enumerate(pairs, start=1):
-        count = number
-        why = _mismatch(record, judged)
+    count, last = 0, None
+    for line, record, scored_line, judged in paired(
+        _decoded(evidence, _Named), _decoded(scored, _Judged), _place, _place
+    ):
+        count += 1
+        why = _mismatch(record, judged, last)
         if why is not None and len(offenders) < 100:
-            blamed = evidence if judged is None or isinstance(record, Exception) else scored
-            offenders.append(_offender(lake, blamed, number, why))
+            blamed = (evidence, line) if judged is None or isinstance(record, Exception) else (scored, scored_line)
+            offenders.append(_offender(lake, *blamed, why))
+        if record is not None and not isinstance(record, Exception):
+            last = _place(record)
     return count, offenders
 
 
-def _mismatch(record: _Named | Exception | None, judged: _Judged | Exception | None) -> str | None:
+def _place(record: _Named | _Judged) -> _Place:
+    found = record.provenance
+    return found.source_file, found.line_offset, found.sig_hash
+
+
+def _mismatch(record: _Named | Exception | None, judged: _Judged | Exception | None, last: _Place | None) -> str | None:
     if isinstance(record, Exception) or isinstance(judged, Exception):
         return "the line does not decode"
     if record is None:
+        if judged is not None and _place(judged) == last:
+            return "a second verdict on the evidence before"
         return "a verdict without evidence"
     if judged is None:
         return "evidence without a verdict"
     one, other = record.provenance, judged.provenance
-    if (one.source_file, one.line_offset, one.sig_hash) != (other.source_file, other.line_offset, other.sig_hash):
-        return f"the verdict is on {other.source_file}:{other.line_offset}, not on {one.source_file}:{one.line_offset}"
+    if _place(record) != _place(judged):
+        told = f"the verdict is on {other.source_file}:{other.line_offset + 1}"
+        if (one.source_file, one.line_offset) == (other.source_file, other.line_offset):
+            return f"{told}, as another row than the evidence has it"
+        return f"{told}, not on {one.source_file}:{one.line_offset + 1}"
     if (record.run_id, record.task_id) != (judged.evidence_run_id, judged.evidence_task_id):
         return f"the verdict names run {judged.evidence_run_id!r}, the evidence {record.run_id!r}"
     if judged.category not in CATEGORIES:

@@ -19,6 +19,7 @@ import msgspec
 
 from lakehouse.files import sha256_of
 from lakehouse.gates.secrets import secrets_in
+from lakehouse.gates.unreadable import unreadable
 from lakehouse.gates.verdicts import MOST_OFFENDERS, verdict
 from lakehouse.lake import Lake
 from lakehouse.records import Verdict
@@ -302,7 +303,7 @@ def _checked(
                 connection.execute(f"drop table if exists {table}")
     except (duckdb.Error, msgspec.DecodeError, UnicodeDecodeError, OSError) as error:
         total = 1
-        offenders = [{"file": named, "line": 0, "why": f"the file cannot be read ({str(error).splitlines()[0][:300]})"}]
+        offenders = [unreadable(path, named, error)]
     finally:
         connection.execute("reset threads")
     return verdict(

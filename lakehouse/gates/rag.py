@@ -20,6 +20,7 @@ from lakehouse.chunking import tokens
 from lakehouse.errors import OutsideFailure
 from lakehouse.files import sha256_of
 from lakehouse.gates.secrets import secrets_in
+from lakehouse.gates.unreadable import unreadable
 from lakehouse.gates.verdicts import MOST_OFFENDERS, verdict
 from lakehouse.lake import Lake
 from lakehouse.records import Verdict
@@ -72,7 +73,7 @@ with chunk as (
     left join rag_verdict verdict using (source_file, line_offset, sig_hash)
     left join rejected on rejected.stream = verdict.stream and rejected.run_id = verdict.run_id
 )
-select line, id, source_run_id, source_file || ':' || line_offset, why from joined where why is not null order by line
+select line, id, source_run_id, source_file || ':' || (line_offset + 1), why from joined where why is not null order by line
 """  # noqa: S608 - made of constants
 
 _SHARE = 150_000
@@ -101,12 +102,12 @@ with run as (
     }} order by chunk_index, line) as claims
     from rag_claim where hash(sig_hash) % $shares = $share group by all
 )
-select source_file || ':' || line_offset, claims, text from run left join (
+select source_file || ':' || (line_offset + 1), claims, text from run left join (
     select text, {_PLACE} from read_json($files, {_READ}, columns={{text: 'VARCHAR', {_PROVENANCE}}})
     where hash(provenance.sig_hash) % $shares = $share
 ) evidence using (source_file, line_offset, sig_hash)
 """  # noqa: S608 - made of constants
-_NO_TEXTS = "select source_file || ':' || line_offset, [{line: line, id: id}], null from rag_claim where line > 0"
+_NO_TEXTS = "select source_file || ':' || (line_offset + 1), [{line: line, id: id}], null from rag_claim where line > 0"
 
 
 def never_rejected(
@@ -136,7 +137,7 @@ def never_rejected(
                     for line, chunk, run, source, why in found[: max(MOST_OFFENDERS - len(offenders), 0)]
                 ]
     except (duckdb.Error, msgspec.DecodeError, UnicodeDecodeError, OSError) as error:
-        total, offenders = 1, [_unreadable(named, error)]
+        total, offenders = 1, [unreadable(path, named, error)]
     return verdict(
         "never_rejected",
         passed=total == 0,
@@ -191,7 +192,7 @@ def chunks_rebuild_text(
                     if total <= MOST_OFFENDERS:
                         offenders.append({"file": named, "line": line, "chunk": chunk, "source": source, "why": why})
     except (duckdb.Error, OSError) as error:
-        total, offenders = 1, [_unreadable(named, error)]
+        total, offenders = 1, [unreadable(path, named, error)]
     except OutsideFailure as error:
         total, offenders = 1, [{"file": named, "line": 0, "why": str(error)}]
     return verdict(
@@ -278,7 +279,3 @@ def _wrong(claim: _Claim, text: str, limit: int, recount: bool) -> str | None:
         if counted != claim.token_count:
             return f"it claims {claim.token_count} tokens, the tokenizer counts {counted}"
     return None
-
-
-def _unreadable(name: str, error: Exception) -> Offender:
-    return {"file": name, "line": 0, "why": f"the file cannot be read ({str(error).splitlines()[0][:300]})"}

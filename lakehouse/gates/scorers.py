@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import closing
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +20,7 @@ from lakehouse.chain import collect, score
 from lakehouse.chain.manifests import data_hash, manifest_days, read_manifest
 from lakehouse.drift.rescoring import Cell, Moved, Rescored, decoded, rescore
 from lakehouse.errors import RecordError, UsageError
+from lakehouse.gates.pairing import paired
 from lakehouse.gates.verdicts import MOST_OFFENDERS, verdict
 from lakehouse.lake import Lake
 from lakehouse.overrides import read_overrides
@@ -162,7 +162,7 @@ def _compare_stream(connection: Any, share: _Share, name: str) -> _Compared:
     declared = stream.scorer if stream else None
     judged = in_sql(connection, evidence, name, declared, share.overrides) if evidence.exists() else iter(())
     try:
-        for number, (sql, python) in enumerate(zip_longest(judged, decoded(scored, _Scored)), start=1):
+        for line, sql, number, python in paired(judged, decoded(scored, _Scored), lambda one: one[:3], _place):
             rows += sql is not None
             difference = _difference(sql, python)
             if difference is None:
@@ -172,7 +172,8 @@ def _compare_stream(connection: Any, share: _Share, name: str) -> _Compared:
                 why = difference[2]
                 if sql is not None and sql.sig_hash in share.overrides:
                     why += "; a person decided on it"
-                found.offenders.append({"file": lake.relative(scored), "line": number, "why": why})
+                blamed = (evidence, line) if python is None else (scored, number)
+                found.offenders.append({"file": lake.relative(blamed[0]), "line": blamed[1], "why": why})
     except (duckdb.Error, OSError) as error:
         found.disagreements[NOTHING, "unreadable"] += 1
         found.offenders.insert(0, _unreadable(lake, evidence, error))
@@ -182,27 +183,34 @@ def _compare_stream(connection: Any, share: _Share, name: str) -> _Compared:
     return found._replace(rows=rows)
 
 
+def _place(one: _Scored) -> tuple[str, int, str]:
+    return one.provenance.source_file, one.provenance.line_offset, one.provenance.sig_hash
+
+
+def _row(file: str | None, offset: int | None) -> str:
+    """Name a raw row by its line, from 1."""
+    return f"{file}:{'?' if offset is None else offset + 1}"
+
+
 def _difference(sql: Judged | None, python: _Scored | Exception | None) -> tuple[str, str, str] | None:
     """Say what Python says, what SQL says and how they differ; `None` where they agree."""
     if isinstance(python, Exception):
         return "unreadable", sql.category if sql else NOTHING, f"the line is no scored run ({type(python).__name__})"
     if python is None:
         assert sql is not None, "one of the two goes on"
-        why = f"Python says nothing, SQL says {sql.category} of {sql.source_file}:{sql.line_offset}"
+        why = f"Python says nothing, SQL says {sql.category} of {_row(sql.source_file, sql.line_offset)}"
         return NOTHING, sql.category, why
     place = python.provenance
     if sql is None:
-        why = f"Python says {python.category} of {place.source_file}:{place.line_offset}, SQL finds no evidence for it"
+        why = f"Python says {python.category} of {_row(place.source_file, place.line_offset)}, SQL finds no evidence for it"
         return python.category, NOTHING, why
     if (place.source_file, place.line_offset, place.sig_hash) != (sql.source_file, sql.line_offset, sql.sig_hash):
-        why = (
-            f"the verdict is on {place.source_file}:{place.line_offset} ({place.sig_hash[:16]}…), the evidence in its "
-        )
-        why += f"place is {sql.source_file}:{sql.line_offset} ({(sql.sig_hash or '')[:16]}…)"
+        why = f"the verdict is on {_row(place.source_file, place.line_offset)} ({place.sig_hash[:16]}…), the evidence in its "
+        why += f"place is {_row(sql.source_file, sql.line_offset)} ({(sql.sig_hash or '')[:16]}…)"
         return python.category, "another record", why
     if python.category == sql.category:
         return None
-    why = f"Python says {python.category}, SQL says {sql.category} of {place.source_file}:{place.line_offset}"
+    why = f"Python says {python.category}, SQL says {sql.category} of {_row(place.source_file, place.line_offset)}"
     return python.category, sql.category, why
 
 

@@ -12,11 +12,16 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
+import select
+import selectors
 import shlex
 import signal
 import subprocess
+import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -27,7 +32,13 @@ from lakehouse.parity.probe import Fixture, Probe
 
 TIMEOUT = 30.0
 MOST_BYTES = 32 << 20
+TOO_LONG = f"the answer is longer than {MOST_BYTES >> 20} MiB"
+MOST_STDERR = 64 << 10
+"""Bytes that are kept of what a program complains; the rest is read and dropped."""
+TRIES = 3
+"""How often in a row a peer may not be reached before it is not asked again."""
 _UNKNOWN_PATH = frozenset({404, 405, 501})
+_ERROR, _NAMES_ERROR = re.compile(r"\s*[\w.]*[Ee]rror\b"), re.compile(r"[Ee]rror")
 
 
 @dataclass(frozen=True)
@@ -95,21 +106,87 @@ class Command:
                 start_new_session=True,
             )
         except OSError as error:
-            return NoAnswer("unreachable", f"it cannot be started ({error.strerror})")
+            return NoAnswer("unreachable", f"it cannot be started ({error.strerror}){_lost(self.argv[:1])}")
         with process:
             try:
-                out, err = process.communicate(question(probe, fixture), self.timeout)
+                out, err = _exchange(process, question(probe, fixture), self.timeout)
             except subprocess.TimeoutExpired:
                 _kill(process)
                 return NoAnswer("unreachable", f"no answer within {self.timeout:g} s")
+            except _TooLong:
+                _kill(process)
+                return NoAnswer("failed", TOO_LONG)
             except BaseException:
                 # In a session of its own it would outlive whoever interrupts us.
                 _kill(process)
                 raise
         if process.returncode:
-            last = err.decode(errors="replace").strip().splitlines()[-1:]
-            return NoAnswer("failed", ": ".join([f"exit code {process.returncode}", *last])[:300])
+            why = ": ".join([f"exit code {process.returncode}", *_telling(err)])[:300]
+            return NoAnswer("failed", why + _lost(self.argv[1:2]))
         return reply(out)
+
+
+class _TooLong(Exception):
+    """A program writes more than an answer may have."""
+
+
+def _exchange(process: subprocess.Popen[bytes], asked: bytes, timeout: float) -> tuple[bytes, bytes]:
+    """Write the question; give stdout, whole, and the beginning of stderr. Memory: an answer as long as one may be.
+
+    Raises `TimeoutExpired`, and `_TooLong` as soon as stdout is; the program still runs then.
+    """
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    until = time.monotonic() + timeout
+    out, err, left = bytearray(), bytearray(), memoryview(asked)
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdin, selectors.EVENT_WRITE)
+        selector.register(process.stdout, selectors.EVENT_READ)
+        selector.register(process.stderr, selectors.EVENT_READ)
+        while selector.get_map():
+            if time.monotonic() >= until:
+                raise subprocess.TimeoutExpired(process.args, timeout)
+            for key, _ in selector.select(max(until - time.monotonic(), 0)):
+                done = False
+                if key.fileobj is process.stdin:
+                    try:
+                        # A pipe that can be written to takes that much without waiting.
+                        left = left[os.write(key.fd, left[: select.PIPE_BUF]) :]
+                    except BrokenPipeError:
+                        left = left[:0]
+                    done = not left
+                else:
+                    block = os.read(key.fd, 1 << 16)
+                    done = not block
+                    if key.fileobj is process.stdout:
+                        out += block
+                    else:
+                        err += block[: MOST_STDERR - len(err)]
+                if done:
+                    selector.unregister(key.fileobj)
+                    if key.fileobj is process.stdin:
+                        process.stdin.close()
+            if len(out) > MOST_BYTES:
+                raise _TooLong
+    process.wait(max(until - time.monotonic(), 0))
+    return bytes(out), bytes(err)
+
+
+def _telling(err: bytes) -> list[str]:
+    """Choose the line of stderr that says why: the first that begins with an error, else names one, else the last."""
+    lines = [line.strip() for line in err.decode(errors="replace").splitlines() if line.strip()]
+    for pattern in (_ERROR.match, _NAMES_ERROR.search):
+        found = [line for line in lines if pattern(line)]
+        if found:
+            return found[:1]
+    return lines[-1:]
+
+
+def _lost(words: Sequence[str]) -> str:
+    """Say of a relative path that is not there from where it is looked for; the folder above may be private."""
+    lost = [word for word in words if "/" in word and not word.startswith(("/", "-")) and not Path(word).exists()]
+    return f"; {Path(lost[0]).name} is not there: give a path relative to where lakehouse runs" if lost else ""
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
@@ -162,6 +239,31 @@ class Http:
             return Answer(adapter.answer(decoded.value))
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             return NoAnswer("failed", f"the answer is not of the shape of {path} ({type(error).__name__}: {error})")
+
+
+@dataclass
+class Patient:
+    """A peer that is not asked any more once it could not be reached three times in a row."""
+
+    peer: Peer
+    failed: int = 0
+    why: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name of the peer."""
+        return self.peer.name
+
+    def ask(self, probe: Probe, fixture: Fixture) -> Reply:
+        """Ask the peer, or say why it is not asked."""
+        if self.failed >= TRIES:
+            return NoAnswer("unreachable", f"not asked: {TRIES} times in a row, {self.why}")
+        found = self.peer.ask(probe, fixture)
+        if isinstance(found, NoAnswer) and found.kind == "unreachable":
+            self.failed, self.why = self.failed + 1, found.why
+        else:
+            self.failed = 0
+        return found
 
 
 def question(probe: Probe, fixture: Fixture) -> bytes:
@@ -233,7 +335,7 @@ def _refuse(name: str) -> Any:
 
 def _decode(data: bytes) -> Reply:
     if len(data) > MOST_BYTES:
-        return NoAnswer("failed", f"the answer is longer than {MOST_BYTES >> 20} MiB")
+        return NoAnswer("failed", TOO_LONG)
     if not data.strip():
         return NoAnswer("failed", "the answer is empty")
     try:

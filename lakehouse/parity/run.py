@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from lakehouse.errors import LakehouseError
-from lakehouse.parity.peers import Answer, NoAnswer, Peer, Reply
+from lakehouse.parity.peers import Answer, NoAnswer, Patient, Peer, Reply
 from lakehouse.parity.probe import Fixture, Probe
 
 Word = Literal["match", "differ", "invalid", "unavailable"]
@@ -35,11 +35,14 @@ class Result:
 
 
 def compare(probe: Probe, peers: Sequence[Peer]) -> list[Result]:
-    """Put every fixture of a probe to us, once, and to each peer; results by peer, in order of the fixtures."""
+    """Put every fixture of a probe to us, once, and to each peer; results by peer, in order of the fixtures.
+
+    A peer that could not be reached three times in a row is not asked again; a `Patient` remembers that beyond this probe.
+    """
     ours = {fixture.name: _ours(probe, fixture) for fixture in probe.fixtures}
     return [
         _result(probe, peer, fixture, ours[fixture.name], peer.ask(probe, fixture))
-        for peer in peers
+        for peer in (one if isinstance(one, Patient) else Patient(one) for one in peers)
         for fixture in probe.fixtures
     ]
 

@@ -7,6 +7,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from lakehouse.audit.model import AuditReport
+from lakehouse.errors import OutsideFailure
 from lakehouse_dagster.commands.shell import (
     DEFAULT_LAKE,
     DEFAULT_REPORTS,
@@ -25,7 +26,9 @@ COLOURS = {"passed": "passed", "failed": Text("FAILED", style="red"), "skipped":
 def audit(
     lake: LakeOption = DEFAULT_LAKE, reports: ReportsOption = DEFAULT_REPORTS, as_json: JsonOption = False
 ) -> None:
-    """Audit every day, every run and everything that is published. Exit code 1 where a required check failed.
+    """Audit every day, every run and everything that is published.
+
+    Ends with 1 where a required check failed, with 3 where the lake cannot be written to.
 
     Example: lakehouse audit --lake data
     """
@@ -43,6 +46,14 @@ def audit(
         if check.check != "audit_full":
             state = "[red]red[/red]" if check.blocks else "[yellow]warning[/yellow]"
             out.say(f"{state} {check.asset}/{check.check}: {escape(check.summary)}")
+    unreached = next((one for one in found.report.failed if one.check == "lake_reachable"), None)
+    if unreached is not None:
+        # What else failed may have failed by that alone.
+        raise OutsideFailure(
+            unreached.why,
+            where=str(opened.root),
+            mend="make the folder writable to who runs the audit, and audit again",
+        )
     out.close()
     if any(check.blocks for check in found.failed_checks) or not found.report.passed:
         raise typer.Exit(1)

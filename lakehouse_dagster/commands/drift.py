@@ -10,7 +10,7 @@ from lakehouse.drift.gather import DriftReport, ordered, scorer_seen
 from lakehouse.drift.page import write_drift_page
 from lakehouse.drift.rescoring import rescore
 from lakehouse.errors import UsageError
-from lakehouse.timestamps import written
+from lakehouse.timestamps import days_between, written
 from lakehouse_dagster.commands.shell import (
     DEFAULT_LAKE,
     DEFAULT_REPORTS,
@@ -41,9 +41,18 @@ def drift(
     """
     out = Out(as_json)
     opened = open_lake(lake)
+    if day is not None:
+        try:
+            (day,) = days_between(day, day)
+        except ValueError:
+            raise UsageError(f"{day!r} is no day", where="--day", mend="write it as YYYY-MM-DD") from None
     days = [one for one in manifest_days(opened, "score") if day is None or one <= day]
     if day is not None and day not in days:
-        raise UsageError(f"{day!r} is no scored day of this lake", mend=f"run `lakehouse distill --day {day}`")
+        raise UsageError(
+            f"{day} is not scored in this lake",
+            where=str(opened.root),
+            mend=f"score it with `lakehouse distill --day {day}`, or name another day",
+        )
     again = days if every else days[-RESCORED:]
     with out.progress("Scoring again", None):
         scorer = scorer_seen(again, rescore(opened, again))

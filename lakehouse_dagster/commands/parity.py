@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from lakehouse.errors import UsageError
-from lakehouse.parity.peers import Peer, parse_peer
+from lakehouse.parity.peers import Patient, Peer, parse_peer
 from lakehouse.parity.probes import probes_named
 from lakehouse.parity.report import write_reports
 from lakehouse.parity.run import BAD, WORDS, compare, count, silent
@@ -63,7 +63,7 @@ def parity(
 
 
 def _peers(texts: list[str]) -> list[Peer]:
-    peers = {peer.name: peer for peer in map(parse_peer, texts)}
+    peers: dict[str, Peer] = {peer.name: Patient(peer) for peer in map(parse_peer, texts)}
     if len(peers) < len(set(texts)):
         raise UsageError("two peers have one name", where="--peer", mend="ask them one after the other")
     return list(peers.values())

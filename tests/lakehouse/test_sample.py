@@ -12,6 +12,7 @@ import pytest
 from lakehouse import timestamps
 from lakehouse.canonical import duplicate_keys, parse, read, sig_hash
 from lakehouse.errors import UsageError
+from lakehouse.lake import Lake
 from lakehouse.records import OverrideRow, Provenance
 from lakehouse.sample import TRAPS, make_sample, read_traps
 from lakehouse.sample.draw import Draw
@@ -19,6 +20,7 @@ from lakehouse.sample.rows import MAKERS
 from lakehouse.scoring import judge
 from lakehouse.secrets import scan
 from lakehouse.settings import read_settings
+from lakehouse.stream_check import check
 from lakehouse.streams import BUILT_IN, Seen
 
 LAST = date(2026, 5, 3)
@@ -74,7 +76,11 @@ def test_rosters_are_the_same_bytes_too_and_no_undeclared_streams(sample, tmp_pa
     first, second = (make_sample(tmp_path / name, **OPTIONS, rosters=True) for name in ("one", "two"))
     assert files(first.root) == files(second.root)
     assert set(files(first.root)) - set(files(sample.root)) == set(first.rosters)
-    assert first.rosters == {"_kb/workers.parquet": 2000, "_kb/ethereal_workers.parquet": 500, "_kb/fill_events.parquet": 48}
+    assert first.rosters == {
+        "_kb/workers.parquet": 2000,
+        "_kb/ethereal_workers.parquet": 500,
+        "_kb/fill_events.parquet": 48,
+    }
     assert list(check(Lake(first.root))) == []
 
 

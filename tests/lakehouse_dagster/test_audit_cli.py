@@ -10,6 +10,7 @@ import typer
 from click.testing import Result
 from typer.testing import CliRunner
 
+from lakehouse.errors import OutsideFailure
 from lakehouse_dagster.commands.audit import audit
 
 
@@ -41,6 +42,20 @@ def test_a_fault_is_named_by_file_and_line_and_ends_with_1(lake: Path) -> None:
     assert done.exit_code == 1
     assert "_kb/replay_runs.jsonl:2: the line is no JSON" in done.output
     assert "failed its audit" in done.output
+
+
+def test_a_lake_that_cannot_be_written_to_is_no_damage_and_ends_with_3(
+    lake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, data: bytes) -> None:
+        raise OutsideFailure("it cannot be written (Read-only file system)", where=str(path))
+
+    monkeypatch.setattr("lakehouse.audit.reach.write_whole", refuse)
+    done = run(lake)
+    assert isinstance(done.exception, OutsideFailure)
+    assert done.exception.exit_code == 3
+    assert done.exception.where == str(lake)
+    assert "index/ cannot be written to: it cannot be written (Read-only file system)" in done.exception.what
 
 
 def test_a_machine_gets_the_report(lake: Path) -> None:

@@ -85,7 +85,7 @@ def test_the_gate_is_red_and_names_the_row_where_an_invariant_fails(
     monkeypatch.setattr(runner, "INVARIANTS", INVARIANTS[3:5])
     verdict = gate.acceptance(Lake(tmp_path), STAMP)
     assert not verdict.passed
-    assert verdict.summary == "1 of 2 invariants hold; 4 failed"
+    assert verdict.summary == "1 of 2 invariants hold; invariant 4 failed"
     why = "Line 0 of each stream is there, with line_offset 0: the first line is neither evidence nor quarantined"
     assert verdict.offenders == [{"file": "_kb/audits.jsonl", "line": 1, "invariant": 4, "why": why}]
 
@@ -120,7 +120,7 @@ def test_a_failure_stands_in_the_report_with_file_and_line(spoiled: Spoiled) -> 
         invariants=[found],
     )
     text = page(report)
-    assert "0 of 1 invariants hold; 18 failed" in text
+    assert "0 of 1 invariants hold; invariant 18 failed" in text
     assert "- `distilled/sft/sft_export.jsonl:1`: its instruction is not what the wording makes" in text
     assert "- 2026-03-02: red" in text
 

@@ -18,6 +18,7 @@ from lakehouse.gates.contamination import contamination_firewall
 from lakehouse.gates.verdicts import record, verdict
 from lakehouse.publish.exports import SFT as EXPORT
 from lakehouse.sql import connect
+from tests.lakehouse.conftest import reseal
 
 NOW = "2026-05-10T02:00:00.000Z"
 EVIDENCE, SCORED = "evidence/2026/05/02/scrum_reviews.jsonl", "scored-runs/2026/05/02/scrum_reviews.jsonl"
@@ -297,10 +298,38 @@ def test_a_red_verdict_on_what_is_published_gives_its_offenders(finished: Any, d
     assert places == [(SFT, 2)]
 
 
-def test_a_verdict_on_another_file_fails_and_names_the_line_that_changed(finished: Any) -> None:
+def test_a_published_line_that_changed_is_named_once_and_the_gate_looks_again(finished: Any) -> None:
     finished.flip(SFT, 3, '"response":"')
+    report = finished.audit(deep=False)
+    assert [(one.check, one.offenders[0]["line"]) for one in report.failed] == [("receipts_valid", 3)]
+    (found,) = [one for one in report.checks if one.check == "zero_contamination"]
+    assert found.observed["looked_again"] == 25
+    assert "not what was published" in found.why
+
+
+@pytest.mark.parametrize("deep", [True, False])
+def test_a_rejected_run_that_was_added_by_hand_is_named_as_that(finished: Any, deep: bool) -> None:
+    scored = [json.loads(line) for line in finished.lines(SCORED)]
+    run = next(one for one in scored if one["category"] == "rejected")
+    sample = json.loads(finished.lines(SFT)[0]) | {
+        "provenance": run["provenance"],
+        "source_run_id": run["evidence_run_id"],
+        "task_id": run["evidence_task_id"],
+    }
+    finished.write(SFT, [*finished.lines(SFT), json.dumps(sample).encode() + b"\n"])
+    report = finished.audit(deep=deep)
+    whys = {one.check: [(x["line"], x["why"]) for x in one.offenders if x["file"] == SFT] for one in report.failed}
+    assert whys["zero_contamination"] == [(26, "its run is rejected")]
+    assert [line for line, _ in whys["receipts_valid"]] == [26]
+    assert set(whys) == {"zero_contamination", "receipts_valid"}
+
+
+def test_a_verdict_on_what_was_published_before_fails(finished: Any) -> None:
+    path = f"gates/{EXPORT.asset}.json"
+    held = json.loads((finished.root / path).read_bytes())
+    reseal(finished.root / path, {**held, "verdicts": [{**one, "input_sha256": "0"} for one in held["verdicts"]]})
     (found,) = finished.check("zero_contamination", deep=False).offenders
-    assert (found["file"], found["line"]) == (SFT, 3)
+    assert (found["file"], found["line"]) == (SFT, 0)
     assert "another file" in found["why"]
 
 
@@ -320,9 +349,12 @@ def test_a_published_file_that_is_gone_fails(finished: Any) -> None:
 
 
 def test_other_rows_than_were_published_fail(finished: Any) -> None:
-    finished.write(SFT, finished.lines(SFT)[:-1])
+    finished.edit(PUBLICATION, items_out=26)
     (found,) = finished.check("sft_nonempty_or_explained").offenders
-    assert (found["file"], found["why"]) == (SFT, "it holds 24 samples, 25 were published")
+    assert (found["file"], found["why"]) == (SFT, "it holds 25 samples, 26 were published")
+    finished.write(SFT, [])
+    (found,) = finished.check("sft_nonempty_or_explained").offenders
+    assert (found["file"], found["why"]) == (SFT, "it holds 0 samples, 26 were published")
 
 
 @pytest.mark.parametrize(
@@ -358,7 +390,7 @@ def test_verdicts_that_do_not_stand_inform(finished: Any, change: dict[str, Any]
     path = "gates/evidence/2026-05-02.json"
     held = json.loads((finished.root / path).read_bytes())["verdicts"]
     wanted = [{**one, **change} if one["check"] == "receipt_balances" else one for one in held]
-    finished.edit(path, verdicts=wanted)
+    reseal(finished.root / path, {**json.loads((finished.root / path).read_bytes()), "verdicts": wanted})
     found = finished.check("verdicts_green")
     assert (found.required, found.status) == (False, "failed")
     assert {one["file"] for one in found.offenders} == {path}
@@ -385,6 +417,23 @@ def test_a_summary_that_cannot_be_right_is_named(finished: Any, fields: dict[str
     (named,) = [one for one in found.offenders if why in one["why"]]
     line = (finished.root / RUN / "summary.json").read_text().splitlines()[named["line"] - 1]
     assert f'"{next(iter(fields))}"' in line
+
+
+def test_a_damaged_receipt_is_blamed_and_not_the_summary(finished: Any) -> None:
+    finished.edit(f"{RUN}/receipts/score.json", records_out=99)
+    report = finished.audit()
+    assert [one.check for one in report.failed] == ["receipts_valid"]
+    assert {one["file"] for one in report.failed[0].offenders} == {f"{RUN}/receipts/score.json"}
+    (summary,) = [one for one in report.checks if one.check == "summary_valid"]
+    assert "receipts of score: they are damaged, not the summary" in summary.why
+
+
+@pytest.mark.parametrize("deep", [True, False])
+def test_days_without_any_summary_fail_and_ask_for_the_folder(finished: Any, deep: bool) -> None:
+    shutil.rmtree(finished.root / "reports/distillation")
+    found = finished.check("summary_valid", deep=deep)
+    why = f"no run's summary lies in {finished.reports}: is it the right folder? (--reports)"
+    assert (found.status, found.why) == ("failed", why)
 
 
 def test_a_count_that_is_not_that_of_the_receipt_is_named(finished: Any) -> None:

@@ -224,4 +224,12 @@ def test_the_command_answers_machines_with_one_object(lab: Any, app: typer.Typer
 def test_the_command_refuses_a_day_that_was_never_scored(lab: Any, app: typer.Typer) -> None:
     fill(lab)
     result = CliRunner().invoke(app, ["--lake", str(lab.root), "--day", "2026-04-01"])
-    assert "is no scored day" in str(result.exception)
+    assert "2026-04-01 is not scored in this lake" in str(result.exception)
+    assert "lakehouse distill --day 2026-04-01" in str(result.exception)
+
+
+@pytest.mark.parametrize("day", ["rubbish", "2026-13-01", "yesterday", ""])
+def test_the_command_refuses_what_is_no_day(lab: Any, app: typer.Typer, day: str) -> None:
+    result = CliRunner().invoke(app, ["--lake", str(lab.root), "--day", day])
+    assert f"{day!r} is no day" in str(result.exception)
+    assert "YYYY-MM-DD" in str(result.exception)

@@ -12,9 +12,13 @@ from hypothesis import strategies as st
 from lakehouse.baseline import log_path
 from lakehouse.chain.manifests import data_hash, read_manifest
 from lakehouse.drift import profile as profiles
+from lakehouse.drift.comparing import compare
 from lakehouse.drift.profile import MOST_VALUES, Values, path_of, pooled, profile
 from lakehouse.drift.window import window
 from lakehouse.errors import RecordError
+from lakehouse.gates.verdicts import read_verdicts, record
+from lakehouse.gates.waivers import waive
+from tests.lakehouse.conftest import NOW, green
 
 DAY, NEXT, THIRD = "2026-05-01", "2026-05-02", "2026-05-03"
 
@@ -219,3 +223,31 @@ def test_a_damaged_log_is_an_error_with_its_line(lab: Any) -> None:
     keep(lab, baseline(DAY), baseline(DAY)[:9], end=b"")
     with pytest.raises(RecordError, match=r"audit_baselines\.jsonl:2.*torn"):
         window(lab.lake, NEXT)
+
+
+def hold(lab: Any, day: str) -> None:
+    record(lab.lake, "evidence", day, green("contract", "x", passed=False, summary="a field is null"))
+
+
+def test_a_day_that_a_red_gate_holds_back_is_no_reference_until_it_is_waived(lab: Any) -> None:
+    fill(lab, DAY, NEXT, THIRD)
+    for lines in ((), (baseline(f"{DAY}...{NEXT}"),)):
+        keep(lab, *lines)
+        assert window(lab.lake, THIRD).days == (DAY, NEXT)
+    hold(lab, NEXT)
+    for lines in ((), (baseline(f"{DAY}...{NEXT}"),), (baseline(DAY), baseline(NEXT))):
+        keep(lab, *lines)
+        assert window(lab.lake, THIRD).days == (DAY,)
+        assert compare(lab.lake, THIRD).reference_rows == 6
+    red = read_verdicts(lab.lake, "evidence", NEXT)["contract"]
+    waive(lab.lake, "evidence", NEXT, red, by="me", reason="known", at=NOW)
+    assert window(lab.lake, THIRD).days == (NEXT,)
+
+
+def test_a_healthy_day_after_a_day_that_is_held_back_is_stable(lab: Any) -> None:
+    fill(lab, DAY)
+    lab.write("outcomes", *(outcome(n, 0, NEXT) for n in range(600)))
+    fill(lab, THIRD)
+    assert compare(lab.lake, THIRD).verdict != "stable"
+    hold(lab, NEXT)
+    assert compare(lab.lake, THIRD).verdict == "stable"

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from lakehouse.errors import UsageError
+from lakehouse.parity import peers
 from lakehouse.parity.peers import Answer, Command, Golden, Http, NoAnswer, parse_peer, reply
 from lakehouse.parity.probe import HttpAdapter
 from tests.lakehouse.parity.conftest import Program, doubling
@@ -65,6 +66,13 @@ def test_a_program_gets_the_question_on_stdin_and_answers_on_stdout(program: Pro
         ('print("hello")', "failed", "begins with 'hello"),
         ("pass", "failed", "empty"),
         ('sys.exit("out of milk")', "failed", "exit code 1: out of milk"),
+        (
+            'sys.exit("at x\\n  ^\\n\\nError: no milk\\n    at y\\n\\nNode v20")',
+            "failed",
+            "exit code 1: Error: no milk",
+        ),
+        ('raise ValueError("sour milk")', "failed", "exit code 1: ValueError: sour milk"),
+        ('sys.exit("note\\nan error in line 3\\nbye")', "failed", "exit code 1: an error in line 3"),
         ('print("{}"); sys.exit(7)', "failed", "exit code 7"),
         ("import os; os.kill(os.getpid(), 9)", "failed", "exit code -9"),
     ],
@@ -78,6 +86,31 @@ def test_a_program_that_fails_says_how(program: Program, text: str, kind: str, w
 def test_a_program_that_hangs_is_killed_with_its_children(program: Program) -> None:
     peer = program('import subprocess; subprocess.run(["sleep", "60"])', timeout=1)
     assert peer.ask(PROBE, FIXTURE) == NoAnswer("unreachable", "no answer within 1 s")
+
+
+@pytest.mark.parametrize("forever", [True, False])
+def test_a_program_that_floods_is_killed_and_its_answer_fails(
+    program: Program, monkeypatch: pytest.MonkeyPatch, forever: bool
+) -> None:
+    monkeypatch.setattr(peers, "MOST_BYTES", 1 << 20)
+    write = "sys.stdout.write('x' * (1 << 16))"
+    flood = f"while True: {write}" if forever else f"for _ in range(17): {write}"
+    found = program(flood).ask(PROBE, FIXTURE)
+    assert found == NoAnswer("failed", peers.TOO_LONG)
+
+
+def test_of_a_program_that_complains_without_end_the_beginning_is_kept(program: Program) -> None:
+    found = program('for _ in range(99): sys.stderr.write("Error: milk\\n" * 9999)\nsys.exit(2)').ask(PROBE, FIXTURE)
+    assert found == NoAnswer("failed", "exit code 2: Error: milk")
+
+
+def test_a_relative_path_that_is_not_there_says_from_where_it_is_looked_for(program: Program) -> None:
+    found = Command((program("").argv[0], "peers/gone.py")).ask(PROBE, FIXTURE)
+    assert isinstance(found, NoAnswer)
+    assert found.why.endswith("; gone.py is not there: give a path relative to where lakehouse runs")
+    found = Command(("bin/gone",)).ask(PROBE, FIXTURE)
+    assert isinstance(found, NoAnswer)
+    assert found.why.endswith("; gone is not there: give a path relative to where lakehouse runs")
 
 
 def test_a_program_that_reads_nothing_is_no_broken_pipe() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lakehouse.errors import RecordError
-from lakehouse.parity.peers import Answer, Golden, NoAnswer, Reply
+from lakehouse.parity.peers import Answer, Golden, NoAnswer, Patient, Reply
 from lakehouse.parity.probe import Fixture, Probe, first_difference, shown
 from lakehouse.parity.run import Result, compare, count, silent
 from tests.lakehouse.parity.conftest import Program, double, doubling
@@ -84,6 +84,33 @@ def test_a_peer_that_fails_is_invalid_and_one_that_is_not_there_unavailable() ->
     assert silent(failing + absent) == {"other": "refused"}
     assert silent(strange) == {"other": "never heard of it"}
     assert silent(failing + strange) == {}
+
+
+@dataclass
+class Counting:
+    """A peer that gives replies in turn and counts how often it was asked."""
+
+    replies: list[Reply]
+    name: str = "counting"
+    asked: int = 0
+
+    def ask(self, probe: Probe, fixture: Fixture) -> Reply:
+        self.asked += 1
+        return self.replies[(self.asked - 1) % len(self.replies)]
+
+
+def test_a_peer_that_was_not_reached_three_times_in_a_row_is_not_asked_again() -> None:
+    gone, other = NoAnswer("unreachable", "no answer within 30 s"), NoAnswer("failed", "odd")
+    peer = Counting([gone])
+    patient = Patient(peer)
+    results = [one for _ in range(3) for one in compare(doubling(), [patient])]
+    assert (words(results), peer.asked) == (["unavailable"] * 9, 3)
+    assert results[-1].reason == "not asked: 3 times in a row, no answer within 30 s"
+    assert silent(results) == {"counting": "no answer within 30 s"}
+    peer = Counting([gone, gone, other])
+    patient = Patient(peer)
+    results = [one for _ in range(3) for one in compare(doubling(), [patient])]
+    assert (words(results), peer.asked) == (["unavailable", "unavailable", "invalid"] * 3, 9)
 
 
 def test_what_may_differ_is_taken_out_before_the_comparison() -> None:
