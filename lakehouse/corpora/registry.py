@@ -21,8 +21,12 @@ from lakehouse.roster.schema import PREFIXES
 
 NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 _NAMESPACE: Final = re.compile(r"[A-Za-z0-9_]{1,48}")
-GRAPH_FROM: Final = 10_000
-"""Rows from which on an index pays: below, an exact search over the matrix is as fast."""
+GRAPH_FROM: Final = 5_000
+"""Rows from which on an index pays.
+
+Processor time of a query at 384 dimensions, exact and by index: 0.13 and 0.12 ms at 3,000 rows, 0.23 and 0.17 at 5,000, 0.7 and
+0.24 at 7,000, 1.5 and 0.5 at 10,000.
+"""
 
 Refuse = Callable[[QuarantinedRow], None]
 

@@ -33,8 +33,9 @@ class Answer(msgspec.Struct, frozen=True):
     """An answer and how it came about.
 
     `given` says how many rows each corpus gave after exclusions and filters, `searched_for` which text was embedded for it.
-    `boosted` and `injected` count among the results. `plays` counts the recorded queries near this one, `refused_by_role`
-    and `refused_by_judge` those that a gate kept out, `unjudged` injections that the judge could say nothing about.
+    `boosted` and `injected` count among the results. `plays` counts the recorded queries near enough to boost what was found
+    or to inject what was not, `refused_by_role` and `refused_by_judge` those that a gate kept out, `unjudged` injections that
+    the judge could say nothing about.
     """
 
     query: str

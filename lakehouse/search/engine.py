@@ -134,7 +134,7 @@ class Searcher:
         new = Snapshot(self._source.rows())
         if old is not None:
             carries = old.identity == new.identity and len(new) >= self._index_from
-            new = Snapshot(new, lists=old.base.carried_lists(new) if carries else None, fields=old.base.fields)
+            new = Snapshot(new, lists=old.base.carried_lists(new) if carries else None, like=old.base)
         return Layered(new, {}, new.version)
 
     def _has_work(self, view: Layered) -> bool:
@@ -153,7 +153,7 @@ class Searcher:
             current = self._swap(current, current.folded())
         if self._needs_lists(current.base) or (retrain and current.base.lists):
             base = current.base
-            current = self._swap(current, Snapshot(base, lists=ivf.train(base.vectors), fields=base.fields))
+            current = self._swap(current, Snapshot(base, lists=ivf.train(base.vectors), like=base))
             self.save()
 
     def _swap(self, seen: Layered, base: Snapshot) -> Layered:
@@ -170,7 +170,7 @@ class Searcher:
                 now = Layered(base, newer, now.version)
             elif base.lists is not None and self._needs_lists(now.base) and base.identity == now.identity:
                 lists = base.carried_lists(now.base)
-                now = Layered(Snapshot(now.base, lists=lists, fields=now.base.fields), now.newer, now.version)
+                now = Layered(Snapshot(now.base, lists=lists, like=now.base), now.newer, now.version)
             self._current = now
             return now
 

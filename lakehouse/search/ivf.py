@@ -31,7 +31,6 @@ _FEWEST_PROBES: Final = 4
 _OUTGROWN: Final = 0.3
 _SAMPLE: Final = 512
 _PARTS: Final = 16
-_WIDER: Final = 2
 _MANY: Final = 20_000
 _BLOCK: Final = 8192
 _local = threading.local()
@@ -134,15 +133,6 @@ class Ivf:
             scores, places = self._index.search(vector[None], k, params=allowed)
         there = places[0] >= 0
         return scores[0][there], places[0][there]
-
-    def within(self, vector: Vector, distance: float) -> NDArray[np.int64]:
-        """Give the places of the rows up to a distance, in no order; those of twice the lists of `nearest`."""
-        _faiss(1)
-        probes = min(len(self.lists.centroids), _WIDER * self.lists.probes)
-        probed = self._faiss.SearchParametersIVF(nprobe=probes)
-        _, _, places = self._index.range_search(vector[None], 1 - distance, params=probed)
-        found: NDArray[np.int64] = places
-        return found
 
 
 def _assembled(faiss: Any, vectors: Vector, centroids: Vector, of_row: NDArray[np.int32]) -> Any:

@@ -8,14 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from lakehouse.embedding.identity import EmbedderIdentity
 from lakehouse.search.filters import Condition
+from lakehouse.search.playbooks import Asked, Near
 from lakehouse.search.snapshot import Snapshot
 from lakehouse.search.views import Hit, Rows
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from lakehouse.search.views import Vector
 
 
@@ -77,7 +82,7 @@ class Layered:
             [texts[place] for place in kept] + list(tail.texts),
         )
         new = Snapshot(whole)
-        return Snapshot(new, lists=base.carried_lists(new), fields=base.fields)
+        return Snapshot(new, lists=base.carried_lists(new), like=base)
 
     def nearest(self, vector: Vector, k: int, where: Sequence[Condition] = ()) -> list[Hit]:
         """Give the `k` nearest rows that meet the conditions (see `View`)."""
@@ -90,6 +95,20 @@ class Layered:
         """Give all rows up to a distance, itself included (see `View`)."""
         hits = self.base.within(vector, distance)
         return hits if self._tail is None else _joined(self._shown(hits), self._tail.within(vector, distance))
+
+    def plays(self, vector: Vector, asked: Asked) -> Near:
+        """Of a corpus of playbooks: give the entries that can act on what was found (see `View`)."""
+        base = self.base.plays(vector, asked, self._hidden_places)
+        if self._tail is None:
+            return base
+        tail = self._tail.plays(vector, asked)
+        return Near(base.plays + tail.plays, base.count + tail.count, base.refused + tail.refused)
+
+    @cached_property
+    def _hidden_places(self) -> NDArray[np.int64] | None:
+        import numpy as np
+
+        return np.array([self.base.places[row_id] for row_id in self._hidden]) if self._hidden else None
 
     def among(self, ids: Iterable[str], vector: Vector, where: Sequence[Condition] = ()) -> list[Hit]:
         """Give those of the ids that are there and meet the conditions (see `View`)."""

@@ -15,6 +15,7 @@ from lakehouse.embedding.identity import EmbedderIdentity
 from lakehouse.search.columns import Column, distinct
 from lakehouse.search.filters import Condition, ids_in
 from lakehouse.search.fulltext import Bm25
+from lakehouse.search.playbooks import BOOST_THRESHOLD, Asked, Near, near, plays_of
 from lakehouse.search.views import Hit
 
 if TYPE_CHECKING:
@@ -64,6 +65,10 @@ class PlainView:
             return []
         asked = self._asked(vector).bypass_vector_index().limit(rows)
         return [hit for hit in _hits(asked.to_arrow()) if hit.distance <= distance]
+
+    def plays(self, vector: Vector, asked: Asked) -> Near:
+        """Of a corpus of playbooks: give the entries that can act on what was found (see `View`)."""
+        return near(plays_of(self.within(vector, BOOST_THRESHOLD)), asked)
 
     def among(self, ids: Iterable[str], vector: Vector, where: Sequence[Condition] = ()) -> list[Hit]:
         """Give those of the ids that are there and meet the conditions (see `View`)."""

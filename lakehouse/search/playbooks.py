@@ -9,16 +9,22 @@ one that gives the smallest distance injects; scores do not add up. An answer is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
 from lakehouse.errors import LakehouseError
 from lakehouse.roster.roles import role_key
 from lakehouse.search.views import Hit
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_Number = TypeVar("_Number", float, "NDArray[np.float64]")
 
 BOOST_THRESHOLD: Final = 0.50
 INJECT_THRESHOLD: Final = 0.20
@@ -43,8 +49,8 @@ _decoder = msgspec.json.Decoder(Recorded)
 
 
 @lru_cache(maxsize=20_000)
-def _decode(raw: str) -> Recorded:
-    # The same entries are near to many queries.
+def entry_of(raw: str) -> Recorded:
+    """Read the metadata of a playbook row; the same entries are near to many queries."""
     return _decoder.decode(raw)
 
 
@@ -72,62 +78,90 @@ class Play:
     entry: Recorded
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What decides which entries can act: the query's role (`None` and blank open the gate), the ids found, those excluded."""
+
+    role: str | None
+    found: Collection[str]
+    excluded: Collection[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """The plays that are enough for `apply`, and how many entries were near enough to act; `refused` of them by their role."""
+
+    plays: list[Play]
+    count: int
+    refused: int
+
+
 @dataclass(slots=True)
 class Refused:
-    """How many entries a gate kept out: another role, and an answer that the judge rated below 3.
+    """How many injections the judge kept out, rating the answer below 3.
 
-    `unjudged` counts the injections that the judge could say nothing about; those are let in, with no rating.
+    `unjudged` counts those that it could say nothing about; they are let in, with no rating.
     """
 
-    role: int = 0
     judge: int = 0
     unjudged: int = 0
 
 
 def plays_of(hits: Iterable[Hit]) -> list[Play]:
     """Read the entries of playbook rows; retired ones are left out."""
-    plays = (Play(hit.id, hit.distance, _decode(hit.raw)) for hit in hits)
+    plays = (Play(hit.id, hit.distance, entry_of(hit.raw)) for hit in hits)
     return [play for play in plays if play.entry.retired_at is None]
+
+
+@lru_cache(maxsize=2_000)
+def gate_of(role: str | None) -> str | None:
+    """Give what the role gate compares; `None` where there is no role, which opens it."""
+    return role_key(role) if role and role.strip() else None
 
 
 def same_role_or_open(one: str | None, other: str | None) -> bool:
     """Say whether the role gate lets an entry through: also where either side has no role."""
-    if not one or not other or not one.strip() or not other.strip():
-        return True
-    return role_key(one) == role_key(other)
+    here, there = gate_of(one), gate_of(other)
+    return here is None or there is None or here == there
 
 
-def boosted(distance: float, score: float) -> float:
+def near(plays: Iterable[Play], asked: Asked) -> Near:
+    """Sort out what can act, entry by entry (`remembered.py` does the same over columns)."""
+    left, count = [], 0
+    for play in plays:
+        answer = play.entry.answer_id
+        reach = BOOST_THRESHOLD if answer in asked.found else INJECT_THRESHOLD
+        if play.distance <= reach and answer not in asked.excluded:
+            count += 1
+            if same_role_or_open(asked.role, play.entry.role):
+                left.append(play)
+    return Near(left, count, count - len(left))
+
+
+def boosted(distance: _Number, score: _Number) -> _Number:
     """Give the distance that an answer of this score gets: score 1 halves it, score 0 leaves it."""
     return distance * (1 - _WEIGHT * score)
 
 
 def apply(
     candidates: dict[str, Candidate],
-    plays: Sequence[Play],
+    plays: Iterable[Play],
     *,
-    role: str | None,
-    excluded: Collection[str],
     find: Callable[[str, str], Candidate | None],
     judge: Callable[[Candidate], int | None] | None = None,
 ) -> Refused:
-    """Boost and add to `candidates` (by id) in place; give what the gates refused.
+    """Boost and add to `candidates` (by id) in place, by the plays that `near` left; give what the judge refused.
 
-    `find(corpus, id)` gives an answer that retrieval missed, `None` where it is gone or does not pass the filters. Excluded
-    ids are neither boosted nor injected.
+    `find(corpus, id)` gives an answer that retrieval missed, `None` where it is gone or does not pass the filters.
     """
     refused = Refused()
     boosts: dict[str, Play] = {}
     injections: dict[str, Play] = {}
     for play in plays:
         answer = play.entry.answer_id
-        if play.distance > BOOST_THRESHOLD or answer in excluded:
-            continue
-        if not same_role_or_open(role, play.entry.role):
-            refused.role += 1
-        elif answer in candidates:
+        if answer in candidates:
             _keep(boosts, answer, play, _boost_rank)
-        elif play.distance <= INJECT_THRESHOLD:
+        else:
             _keep(injections, answer, play, _injection_rank)
     for answer, play in boosts.items():
         candidate = candidates[answer]

@@ -18,7 +18,7 @@ from lakehouse.errors import UsageError
 from lakehouse.search import playbooks
 from lakehouse.search.answers import Answer, Result
 from lakehouse.search.filters import Condition, conditions
-from lakehouse.search.playbooks import BOOST_THRESHOLD, Candidate, Judge, Refused, plays_of
+from lakehouse.search.playbooks import Asked, Candidate, Judge, Near, Refused
 from lakehouse.search.views import Engine, Hit, View
 from lakehouse.search.wording import Wording
 
@@ -87,25 +87,29 @@ class Retrieval:
             for hit in hits:
                 if hit.id not in candidates or hit.distance < candidates[hit.id].cosine:
                     candidates[hit.id] = _candidate(name, hit)
-        near = remembered.within(vectors[query], BOOST_THRESHOLD) if remembered is not None else []
-        plays = plays_of(near)
+        near = Near([], 0, 0)
+        if remembered is not None:
+            near = remembered.plays(vectors[query], Asked(role, candidates.keys(), excluded))
         refused = Refused()
-        if plays:
+        if near.plays:
+            missed = [answer for play in near.plays if (answer := play.entry.answer_id) not in candidates]
+            there = {
+                name: {hit.id: hit for hit in view.among(missed, vectors[texts[name]], wanted)} if missed else {}
+                for name, view in views.items()
+            }
 
             def find(corpus: str, answer: str) -> Candidate | None:
                 # The answer may have moved since, from the fresh tier to the roster.
-                for name in sorted(views, key=lambda one: one != corpus):
-                    for hit in views[name].among([answer], vectors[texts[name]], wanted):
-                        return _candidate(name, hit)
+                for name in sorted(there, key=lambda one: one != corpus):
+                    if answer in there[name]:
+                        return _candidate(name, there[name][answer])
                 return None
 
             def judged(candidate: Candidate) -> int | None:
                 assert judge is not None
                 return playbooks.rating(judge, query, views[candidate.corpus].text_of(candidate.id))
 
-            refused = playbooks.apply(
-                candidates, plays, role=role, excluded=excluded, find=find, judge=judged if judge else None
-            )
+            refused = playbooks.apply(candidates, near.plays, find=find, judge=judged if judge else None)
         ranked = sorted(candidates.values(), key=lambda one: (one.distance, one.id))
         if hybrid:
             ranked = _fused(ranked, by_text)
@@ -117,8 +121,8 @@ class Retrieval:
             texts,
             boosted=sum(one.boosted for one in results),
             injected=sum(one.injected for one in results),
-            plays=len(plays),
-            refused_by_role=refused.role,
+            plays=near.count,
+            refused_by_role=near.refused,
             refused_by_judge=refused.judge,
             unjudged=refused.unjudged,
         )

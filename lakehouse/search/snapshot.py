@@ -17,10 +17,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lakehouse.embedding.identity import EmbedderIdentity
 from lakehouse.errors import UsageError
+from lakehouse.search.bounds import DIMENSIONS, Bounds
 from lakehouse.search.columns import Column, distinct
 from lakehouse.search.filters import Condition
 from lakehouse.search.fulltext import Bm25
 from lakehouse.search.ivf import Ivf, Lists, carried
+from lakehouse.search.passing import Late, Passing
+from lakehouse.search.playbooks import Asked, Near
+from lakehouse.search.remembered import Remembered
 from lakehouse.search.views import Hit, Rows
 
 if TYPE_CHECKING:
@@ -39,16 +43,17 @@ _SPARE: Final = 8
 _LISTED: Final = 50_000
 _ALIKE: Final = 1e-6
 _DIGITS: Final = 9
-_MASKS: Final = 64
+_BOUNDED_FROM: Final = 2_000
+_FEW: Final = 200
 
 
 class Snapshot:
     """The rows of a corpus, by id, and what is needed to search them; never changed after it is shared.
 
-    `fields` are metadata fields to prepare at once, `lists` those of an index over exactly these rows.
+    `lists` are those of an index over exactly these rows. What searches of `like` needed is prepared at once.
     """
 
-    def __init__(self, rows: Rows, *, lists: Lists | None = None, fields: Iterable[str] = ()) -> None:
+    def __init__(self, rows: Rows, *, lists: Lists | None = None, like: Snapshot | None = None) -> None:
         import numpy as np
 
         ids = list(rows.ids)
@@ -73,10 +78,10 @@ class Snapshot:
         self.metadata: Sequence[str] = list(metadata) if len(ids) <= _LISTED else metadata
         self._columns: dict[str, Column] = {}
         self._distinct: dict[tuple[str, ...], frozenset[tuple[object, ...]]] = {}
-        self._passing: dict[tuple[Condition, ...], NDArray[np.bool_]] = {}
+        self._passing = Late()
         self._ivf = Ivf(vectors, lists) if lists is not None else None
-        for field in fields:
-            self._column(field)
+        if like is not None:
+            self._prepare(like)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -85,11 +90,6 @@ class Snapshot:
     def lists(self) -> Lists | None:
         """The lists of the index, `None` where every row is looked at."""
         return self._ivf.lists if self._ivf else None
-
-    @property
-    def fields(self) -> list[str]:
-        """The metadata fields that were filtered by."""
-        return list(self._columns)
 
     @cached_property
     def places(self) -> dict[str, int]:
@@ -109,26 +109,42 @@ class Snapshot:
         """Give the `k` nearest rows that meet the conditions (see `View`)."""
         vector = self._checked(vector)
         passing = self._met(where)
-        allowed = int(passing.sum()) if passing is not None else len(self.ids)
+        allowed = len(passing.places) if passing is not None else len(self.ids)
         if k <= 0 or not allowed:
             return []
         candidates = None
         if self._ivf is not None and (passing is None or allowed > EXACT_BELOW):
-            candidates = self._by_index(self._ivf, vector, k, passing)
+            candidates = self._by_index(self._ivf, vector, k, passing.mask if passing else None)
         if candidates is None:
             candidates = self._exactly(vector, k, passing)
         return self._ranked(candidates, vector, k)
 
     def within(self, vector: Vector, distance: float) -> list[Hit]:
         """Give all rows up to a distance, itself included (see `View`)."""
+        vector = self._checked(vector)
+        candidates = self.reachable(vector, distance)
+        return [hit for hit in self._ranked(candidates, vector) if hit.distance <= distance]
+
+    def reachable(self, vector: Vector, distance: float) -> NDArray[np.int64]:
+        """Give the places, in order, of the rows that can lie within a distance: all that do and few others."""
         import numpy as np
 
-        vector = self._checked(vector)
-        if self._ivf is not None:
-            candidates = self._ivf.within(vector, distance + _ALIKE)
-        else:
-            candidates = np.flatnonzero(self.vectors @ vector >= 1 - distance - _ALIKE)
-        return [hit for hit in self._ranked(candidates, vector) if hit.distance <= distance]
+        if not self._bounded:
+            return np.flatnonzero(self.vectors @ vector >= 1 - distance - _ALIKE)
+        found = self._bounds.within(vector, distance)
+        return found if len(found) < _FEW else found[self.vectors[found] @ vector >= 1 - distance - _ALIKE]
+
+    def close(
+        self, places: NDArray[np.int64], vector: Vector, distance: float
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Give those of some places whose rows lie within a distance, and their distances."""
+        distances = self._distances(places, vector)
+        kept = distances <= distance
+        return places[kept], distances[kept]
+
+    def plays(self, vector: Vector, asked: Asked, hidden: NDArray[np.int64] | None = None) -> Near:
+        """Of playbooks: give the entries that can act on what was found (see `View`), without the rows at hidden places."""
+        return self._remembered.near(self, self._checked(vector), asked, hidden)
 
     def among(self, ids: Iterable[str], vector: Vector, where: Sequence[Condition] = ()) -> list[Hit]:
         """Give those of the ids that are there and meet the conditions (see `View`)."""
@@ -137,7 +153,7 @@ class Snapshot:
         vector = self._checked(vector)
         passing = self._met(where)
         places = {self.places[row_id] for row_id in ids if row_id in self.places}
-        kept = [place for place in places if passing is None or passing[place]]
+        kept = [place for place in places if passing is None or passing.mask[place]]
         return self._ranked(np.array(kept, dtype=np.int64), vector)
 
     def matching(self, query: str, k: int, where: Sequence[Condition] = ()) -> list[str]:
@@ -148,8 +164,9 @@ class Snapshot:
         self, query: str, k: int, where: Sequence[Condition] = (), *, like: Bm25 | None = None
     ) -> list[tuple[float, str]]:
         """Give score and id of the `k` best rows by full text, counted by the statistics of `like` where it is given."""
+        passing = self._met(where)
         bm25 = self.bm25 if like is None else Bm25(self.texts, like=like)
-        return [(score, self.ids[place]) for score, place in bm25.top(query, k, self._met(where))]
+        return [(score, self.ids[place]) for score, place in bm25.top(query, k, passing.mask if passing else None)]
 
     def text_of(self, row_id: str) -> str:
         """Give the text of a row, `""` where there is none of that id."""
@@ -168,6 +185,26 @@ class Snapshot:
         """The full-text index, made when it is first asked for."""
         return Bm25(self.texts)
 
+    @cached_property
+    def _bounds(self) -> Bounds:
+        return Bounds(self.vectors)
+
+    @cached_property
+    def _remembered(self) -> Remembered:
+        return Remembered(self.metadata)
+
+    def _prepare(self, like: Snapshot) -> None:
+        for field in list(like._columns):
+            self._column(field)
+        if "_remembered" in vars(like):
+            self._remembered  # noqa: B018
+            if self._bounded:
+                self._bounds  # noqa: B018
+
+    @property
+    def _bounded(self) -> bool:
+        return len(self.ids) >= _BOUNDED_FROM and self.vectors.shape[1] >= 2 * DIMENSIONS
+
     def _by_index(
         self, ivf: Ivf, vector: Vector, k: int, passing: NDArray[np.bool_] | None
     ) -> NDArray[np.int64] | None:
@@ -182,15 +219,15 @@ class Snapshot:
                 return places  # type: ignore[no-any-return]
             fetch *= 4
 
-    def _exactly(self, vector: Vector, k: int, passing: NDArray[np.bool_] | None) -> NDArray[np.int64]:
+    def _exactly(self, vector: Vector, k: int, passing: Passing | None) -> NDArray[np.int64]:
         import numpy as np
 
-        places = None if passing is None else np.flatnonzero(passing)
-        if places is None or len(places) > len(self.ids) // 4:
+        places = None if passing is None else passing.places
+        if passing is not None and passing.vectors is not None:
+            scores = passing.vectors @ vector
+        else:
             scores = self.vectors @ vector
             scores = scores if places is None else scores[places]
-        else:
-            scores = self.vectors[places] @ vector
         if len(scores) > k:
             found = np.flatnonzero(scores >= np.partition(scores, len(scores) - k)[len(scores) - k] - _ALIKE)
         else:
@@ -200,26 +237,28 @@ class Snapshot:
     def _ranked(self, candidates: NDArray[np.int64], vector: Vector, k: int | None = None) -> list[Hit]:
         import numpy as np
 
-        cosines = self.vectors[candidates].astype(np.float64) @ vector.astype(np.float64)
-        distances = np.round(np.maximum(1 - cosines, 0), _DIGITS)
+        distances = self._distances(candidates, vector)
         # Ids are sorted, so that the smaller place is the smaller id.
         order = np.lexsort((candidates, distances))[:k].tolist()
         places, far = candidates.tolist(), distances.tolist()
         return [Hit(self.ids[places[one]], far[one], self.metadata[places[one]]) for one in order]
 
-    def _met(self, where: Sequence[Condition]) -> NDArray[np.bool_] | None:
-        if not where:
-            return None
-        key = tuple(where)
-        passing = self._passing.get(key)
-        if passing is None:
-            import numpy as np
+    def _distances(self, places: NDArray[np.int64], vector: Vector) -> NDArray[np.float64]:
+        import numpy as np
 
-            passing = np.logical_and.reduce([self._column(one.field).passing(one) for one in key])
-            if len(self._passing) >= _MASKS:
-                self._passing.clear()
-            self._passing[key] = passing
-        return passing
+        cosines = self.vectors[places].astype(np.float64) @ vector.astype(np.float64)
+        distances: NDArray[np.float64] = np.maximum(1 - cosines, 0).round(_DIGITS)
+        return distances
+
+    def _met(self, where: Sequence[Condition]) -> Passing | None:
+        return self._passing.get(tuple(where), self._meeting) if where else None
+
+    def _meeting(self, where: tuple[Condition, ...]) -> Passing:
+        import numpy as np
+
+        mask = np.logical_and.reduce([self._column(one.field).passing(one) for one in where])
+        places = np.flatnonzero(mask)
+        return Passing(mask, places, self.vectors[places] if len(places) <= EXACT_BELOW else None)
 
     def _column(self, field: str) -> Column:
         column = self._columns.get(field)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from lakehouse.search.playbooks import Asked, Near
+
     Vector = NDArray[np.float32]
 
 
@@ -110,7 +112,10 @@ class View(Protocol):
         """Give the `k` nearest rows that meet the conditions; fewer only where there are no more."""
 
     def within(self, vector: Vector, distance: float) -> list[Hit]:
-        """Give all rows up to a distance, itself included; of a large corpus those that its index finds."""
+        """Give all rows up to a distance, itself included."""
+
+    def plays(self, vector: Vector, asked: Asked) -> Near:
+        """Of a corpus of playbooks: give the entries that can act on what was found."""
 
     def among(self, ids: Iterable[str], vector: Vector, where: Sequence[Condition] = ()) -> list[Hit]:
         """Give those of the ids that are there and meet the conditions, with their distances."""

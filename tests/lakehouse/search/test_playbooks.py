@@ -6,7 +6,7 @@ import pytest
 
 from lakehouse.errors import OutsideFailure
 from lakehouse.search import playbooks
-from lakehouse.search.playbooks import Candidate, Play, Recorded, boosted, rating, same_role_or_open
+from lakehouse.search.playbooks import Asked, Candidate, Play, Recorded, boosted, rating, same_role_or_open
 from lakehouse.search.views import Hit
 
 
@@ -26,17 +26,18 @@ def applied(
     excluded: tuple[str, ...] = (),
     missed: tuple[str, ...] = ("w-1", "w-2"),
     rate: int | str | None = "no judge",
-) -> tuple[dict[str, Candidate], playbooks.Refused]:
+) -> tuple[dict[str, Candidate], tuple[int, int, int]]:
+    """Give the candidates, and how many the role gate and the judge refused, and the judge could not judge."""
     candidates = {one.id: one for one in held}
+    near = playbooks.near(plays, Asked(role, candidates.keys(), set(excluded)))
     refused = playbooks.apply(
         candidates,
-        plays,
-        role=role,
-        excluded=set(excluded),
+        near.plays,
         find=lambda _, answer: candidate(0.9, answer) if answer in missed else None,
         judge=None if isinstance(rate, str) else lambda _: rate,
     )
-    return candidates, refused
+    assert near.count == len(near.plays) + near.refused
+    return candidates, (near.refused, refused.judge, refused.unjudged)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +89,7 @@ def test_the_role_gate(query: str | None, entry: str | None, same: bool) -> None
     assert candidates["w-1"].boosted is same
     injected, _ = applied([], [play(0.1, role=entry)], role=query)
     assert ("w-1" in injected) is same
-    assert refused.role == (0 if same else 1)
+    assert refused == (0 if same else 1, 0, 0)
 
 
 def test_a_cross_role_entry_changes_nothing() -> None:
@@ -97,7 +98,7 @@ def test_a_cross_role_entry_changes_nothing() -> None:
         [candidate(0.31, "w-7")], [play(0.135, answer="w-1", role="Forklift Operator")], role="CNC Machinists"
     )
     assert candidates == {"w-7": candidate(0.31, "w-7")}
-    assert (refused.role, refused.judge) == (1, 0)
+    assert refused == (1, 0, 0)
 
 
 def test_an_excluded_id_is_neither_boosted_nor_injected() -> None:
@@ -133,7 +134,7 @@ def test_what_was_injected_is_not_boosted_too() -> None:
 def test_the_judge_gate(rate: int | None, let_in: bool, dropped: int, unjudged: int) -> None:
     candidates, refused = applied([], [play(0.1)], rate=rate)
     assert ("w-1" in candidates) is let_in
-    assert (refused.judge, refused.unjudged) == (dropped, unjudged)
+    assert refused == (0, dropped, unjudged)
     if let_in:
         assert candidates["w-1"].rating == rate
 
@@ -144,8 +145,6 @@ def test_the_judge_is_asked_about_injections_alone_and_once_an_answer() -> None:
     playbooks.apply(
         held,
         [play(0.1), play(0.15, name="pb-2"), play(0.1, answer="w-2", name="pb-3")],
-        role=None,
-        excluded=(),
         find=lambda _, answer: candidate(0.9, answer),
         judge=lambda one: asked.append(one.id) or 4,
     )
@@ -158,7 +157,7 @@ def test_a_production_line_query_keeps_its_own_by_the_judge_gate() -> None:
     right = candidate(0.28, "w-9")
     candidates, refused = applied([right], [play(0.12, answer="w-1")], rate=1)
     assert list(candidates) == ["w-9"]
-    assert (candidates["w-9"].distance, refused.judge) == (0.28, 1)
+    assert (candidates["w-9"].distance, refused) == (0.28, (0, 1, 0))
 
 
 @pytest.mark.parametrize(
