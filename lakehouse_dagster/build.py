@@ -10,15 +10,17 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets import audit, audit_checks, checks, exports, releases, streams
+from assets import audit, audit_checks, checks, corpora, corpora_checks, exports, releases, streams
 from assets.days import partitions as day_partitions
 from assets.distillation import DAILY, Daily, daily_assets
 from lakehouse_dagster.alarms import alarms
 from lakehouse_dagster.evidence_sensor import new_evidence_sensor
-from lakehouse_dagster.jobs import audit_jobs, release_job
+from lakehouse_dagster.jobs import audit_jobs, reindex_job, release_job
 from lakehouse_dagster.jobs import jobs as make_jobs
+from lakehouse_dagster.roster_sensor import new_rag_export_sensor, new_roster_sensor
 from lakehouse_dagster.schedules import nightly_schedule
 from resources.database import in_memory
+from resources.embedder import EmbedderResource
 from resources.lake import LakeResource, utc_now
 from resources.webhook import WebhookResource
 
@@ -30,6 +32,7 @@ def build_definitions(
     production: bool = False,
     commit: str = "",
     webhook_url: str = "",
+    embedder: EmbedderResource | None = None,
     first_day: str | None = None,
     clock: Callable[[], datetime] = utc_now,
     daily: Sequence[Daily] = DAILY,
@@ -37,23 +40,26 @@ def build_definitions(
 ) -> dg.Definitions:
     """Build the definitions for the lake at `root`.
 
-    `production` switches schedule and sensor on. `first_day` is the first partition where it is not the lake's own
+    `production` switches the schedule and the sensors on new data on. `first_day` is the first partition where it is not the lake's own
     first day; `clock` is what the sensor goes by; `daily` are the steps of the chain; `logger` takes the place of the
-    console's. Raises `UsageError` where the lake's settings are wrong.
+    console's; `embedder` is that of the corpora where it is not the best that can run. Raises `UsageError` where the lake's settings are wrong.
     """
     resource = LakeResource(root=str(root.absolute()), reports=str(reports.absolute()), commit=commit)
     lake = resource.open()
     days = day_partitions(lake, clock(), first_day)
-    jobs = make_jobs()
+    jobs, reindex = make_jobs(), reindex_job()
+    watching = dg.DefaultSensorStatus.RUNNING if production else dg.DefaultSensorStatus.STOPPED
     return dg.Definitions(
         assets=[
             *streams.stream_specs(lake),
+            *corpora.source_specs(lake),
             streams.line_index_asset(lake),
             *daily_assets(lake, days, daily),
             exports.sft_export,
             exports.rag_export,
             exports.preference_export,
             releases.release,
+            *corpora.corpus_assets(),
             audit.run_summary,
             audit.audit_baseline,
         ],
@@ -61,21 +67,27 @@ def build_definitions(
             streams.append_only_check(),
             *checks.daily_checks(days),
             *checks.export_checks(),
+            *corpora_checks.corpus_checks(),
             *audit_checks.audit_checks(),
         ],
-        jobs=[*jobs, release_job(), *audit_jobs()],
+        jobs=[*jobs, reindex, release_job(), *audit_jobs()],
         schedules=[
             nightly_schedule(
                 jobs[0], days, dg.DefaultScheduleStatus.RUNNING if production else dg.DefaultScheduleStatus.STOPPED
             )
         ],
         sensors=[
-            new_evidence_sensor(
-                jobs, days, clock, dg.DefaultSensorStatus.RUNNING if production else dg.DefaultSensorStatus.STOPPED
-            ),
+            new_evidence_sensor(jobs, days, clock, watching),
+            new_roster_sensor(reindex, watching),
+            new_rag_export_sensor(reindex, watching),
             *alarms(jobs),
         ],
-        resources={"lake": resource, "duckdb": in_memory(), "webhook": WebhookResource(url=webhook_url)},
+        resources={
+            "lake": resource,
+            "duckdb": in_memory(),
+            "embedder": embedder or EmbedderResource(),
+            "webhook": WebhookResource(url=webhook_url),
+        },
         loggers={"console": logger} if logger else None,
         executor=dg.in_process_executor,
     )

@@ -22,9 +22,12 @@ from lakehouse_dagster.commands import (
     drift,
     gates,
     imports,
+    index,
     lakes,
     parity,
+    playbook,
     release,
+    search,
     streams,
     triage,
 )
@@ -60,6 +63,9 @@ app.command("parity")(parity.parity)
 app.command("drift")(drift.drift)
 app.add_typer(release.app, name="release")
 app.command("recall")(release.recall)
+app.add_typer(index.app, name="index")
+app.command("search")(search.search)
+app.add_typer(playbook.app, name="playbook")
 app.command("doctor")(doctor.doctor)
 
 

@@ -1,6 +1,6 @@
 """The jobs: which assets run together, with all their checks.
 
-Here: selections. Not here: when they run (`schedules.py`, `evidence_sensor.py`) and what they do (`assets`).
+Here: selections. Not here: when they run (`schedules.py`, `evidence_sensor.py`, `roster_sensor.py`) and what they do (`assets`).
 """
 
 from typing import Any
@@ -9,6 +9,7 @@ import dagster as dg
 
 from assets.audit import ANEW_TAG, BASELINE, DEEP_TAG
 from assets.audit_checks import ACCEPTANCE, PARITY
+from assets.corpora import CORPUS_ASSETS
 from assets.distillation import DAILY
 from assets.releases import RELEASE
 from assets.streams import LINE_INDEX
@@ -17,6 +18,7 @@ from lakehouse.publish.exports import EXPORTS
 NIGHTLY = "nightly_distillation"
 BACKFILL = "backfill_distillation"
 RELEASE_JOB = "make_release"
+REINDEX = "reindex"
 AUDIT_JOB, ACCEPTANCE_JOB, PARITY_JOB = "audit", "acceptance", "parity"
 CHAIN = (LINE_INDEX, *(daily.name for daily in DAILY), *EXPORTS, "run_summary", BASELINE)
 """From new rows to the baseline: what one run makes, so that one run id has all receipts."""
@@ -48,6 +50,18 @@ def jobs() -> list[AssetJob]:
             description="Many days in one run, from their rows through to the audit baseline, with every gate.",
         ),
     ]
+
+
+def reindex_job() -> AssetJob:
+    """Make the job that builds the corpora; sensors ask it for one at a time.
+
+    It stands apart from the chain, which runs without the extra `retrieval` too.
+    """
+    return dg.define_asset_job(
+        REINDEX,
+        dg.AssetSelection.assets(*CORPUS_ASSETS),
+        description="Every corpus brought to what its source holds, embedding only what is new, with every gate.",
+    )
 
 
 def audit_jobs() -> list[AssetJob]:

@@ -9,12 +9,13 @@ import random
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import dagster as dg
 from pydantic import Field
 
 from lakehouse.embedding import Embedder, open_embedder
+from lakehouse.embedding.cached import CachedEmbedder
 from lakehouse.embedding.source import PACKAGE, installed
 from lakehouse.errors import LakehouseError
 from lakehouse.lake import Lake
@@ -27,20 +28,39 @@ class EmbedderResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     backend: str = Field(default="", description="onnx, sentence-transformers or ollama; empty: the best that can run.")
     model: str = Field(default="", description="A name or a folder; empty: the backend's own.")
     host: str = Field(default="", description="Where the model server answers; only ollama asks one.")
+    peer: str = Field(default="", description="A second backend of the same model; empty: none. Checks ask both.")
 
     @contextmanager
     def open(self, lake: Lake) -> Iterator[Embedder]:
         """Give the embedder, closed whatever happens. Raises `UsageError` or `OutsideFailure` where it cannot run."""
-        opened = open_embedder(
+        with closing(self._opened(lake, self.backend)) as opened:
+            yield opened
+
+    @contextmanager
+    def bare(self, lake: Lake) -> Iterator[Embedder]:
+        """Give the embedder without any cache: each text is read by the model again."""
+        with closing(self._opened(lake, self.backend, cache=False, remember=0)) as opened:
+            yield opened
+
+    @contextmanager
+    def second(self, lake: Lake) -> Iterator[Embedder | None]:
+        """Give the second backend without any cache; `None` where none is configured."""
+        if not self.peer:
+            yield None
+            return
+        with closing(self._opened(lake, self.peer, cache=False, remember=0)) as opened:
+            yield opened
+
+    def _opened(self, lake: Lake, backend: str, **more: Any) -> CachedEmbedder:
+        return open_embedder(
             lake,
-            self.backend or None,
+            backend or None,
             self.model or None,
             host=self.host,
             sleep=time.sleep,
             jitter=random.random,
+            **more,
         )
-        with closing(opened):
-            yield opened
 
 
 def from_environment(environ: Mapping[str, str] = os.environ) -> EmbedderResource:
@@ -49,6 +69,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> EmbedderResourc
         backend=value("LAKEHOUSE_EMBEDDER", environ),
         model=value("LAKEHOUSE_EMBEDDING_MODEL", environ),
         host=value("OLLAMA_HOST", environ),
+        peer=value("LAKEHOUSE_EMBEDDER_PEER", environ),
     )
 
 

@@ -23,7 +23,7 @@ VARIABLES = (
     Variable("LAKEHOUSE_ROOT", "./data", "The folder of the lake."),
     Variable("LAKEHOUSE_REPORTS", "./reports", "The folder for what runs write for people."),
     Variable(
-        "LAKEHOUSE_ENV", "development", "With `production`, the nightly schedule and the `new_evidence` sensor are on."
+        "LAKEHOUSE_ENV", "development", "With `production`, the nightly schedule and the sensors on new data are on."
     ),
     Variable(
         "LAKEHOUSE_GIT_COMMIT", "", "The commit that receipts name (40 hex digits), where the code is no git checkout."
@@ -37,6 +37,11 @@ VARIABLES = (
     ),
     Variable(
         "LAKEHOUSE_EMBEDDING_MODEL", "", "The embedder's model, by name or folder. Without it, the backend's own."
+    ),
+    Variable(
+        "LAKEHOUSE_EMBEDDER_PEER",
+        "",
+        "A second backend of the same model, which the check `embed_parity` asks as well.",
     ),
     Variable("OLLAMA_HOST", "http://127.0.0.1:11434", "Where the model server of the backend `ollama` answers."),
     Variable("DAGSTER_HOME", "", "Dagster's own folder, absolute. Without it, runs of the command line are not kept."),

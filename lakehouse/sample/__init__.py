@@ -1,7 +1,8 @@
 """A sample lake: a staffing company's agents over some days, with planted traps and what is expected of each.
 
 Here: laying out rows and traps in files. Not here: what a row says (`rows.py`, `conversations.py` and the words they
-use), the traps (`bad_lines.py`, `hard_rows.py`, `verdict_traps.py`, `export_traps.py`).
+use), the traps (`bad_lines.py`, `hard_rows.py`, `verdict_traps.py`, `export_traps.py`), the workers of the rosters
+(`lakehouse.roster`).
 
 The same options give the same bytes on every machine: no clock is read, all chance comes from the seed.
 """
@@ -23,6 +24,9 @@ from lakehouse.errors import UsageError
 from lakehouse.files import Staged, write_whole
 from lakehouse.jsonl import encode
 from lakehouse.records import Category, OverrideRow
+from lakehouse.roster.generate import write_rosters
+from lakehouse.roster.reading import find_roster
+from lakehouse.roster.schema import PREFIXES
 from lakehouse.sample.bad_lines import BAD_LINES
 from lakehouse.sample.draw import Draw
 from lakehouse.sample.export_traps import EXPORT_TRAPS
@@ -47,7 +51,10 @@ _AT_END: Final = datetime.max.replace(tzinfo=UTC)
 
 @dataclass
 class SampleReport:
-    """What was made: rows by file (relative to the lake, traps included), bytes in all, and the planted traps."""
+    """What was made: rows of streams by file (relative to the lake, traps included), bytes of these, the planted traps.
+
+    `rosters` are the rows of the rosters and of the fill events, by file.
+    """
 
     root: Path
     first_day: date
@@ -55,27 +62,39 @@ class SampleReport:
     rows: dict[str, int] = field(default_factory=dict)
     bytes: int = 0
     traps: list[Trap] = field(default_factory=list)
+    rosters: dict[str, int] = field(default_factory=dict)
 
 
 def make_sample(
-    lake_root: Path, *, seed: int, days: int, rows_per_day: int, last_day: date, huge_line: bool = False
+    lake_root: Path,
+    *,
+    seed: int,
+    days: int,
+    rows_per_day: int,
+    last_day: date,
+    huge_line: bool = False,
+    rosters: bool = False,
 ) -> SampleReport:
     """Make a sample lake of `days` days up to `last_day`, with `rows_per_day` clean rows a day over all streams.
 
     Beside the streams it writes `human_overrides.jsonl`, `holdout.jsonl`, `lakehouse.toml`, and the list of traps as
-    `TRAPS.md` for people and `traps.json` for programs. `huge_line` plants a line of 16 MiB too. Raises `UsageError`
-    where the folder has streams already.
+    `TRAPS.md` for people and `traps.json` for programs. `huge_line` plants a line of 16 MiB too; `rosters` adds workers
+    to search for and fill events that ask for them. Raises `UsageError` where the folder has streams or rosters already.
     """
     if days < 1 or rows_per_day < len(MAKERS):
         raise UsageError(f"a sample needs a day and {len(MAKERS)} rows a day at least", mend="ask for more")
     if any((lake_root / "_kb").glob("**/*.jsonl")):
         raise UsageError("there are streams already", where=str(lake_root / "_kb"), mend="choose an empty folder")
+    if rosters and any(find_roster(lake_root / "_kb", name) for name in PREFIXES):
+        raise UsageError("there is a roster already", where=str(lake_root / "_kb"), mend="choose an empty folder")
     report = SampleReport(lake_root, last_day - timedelta(days=days - 1), last_day)
     planted = _plant(report, seed, huge_line)
     quotas = _quotas(rows_per_day)
     for maker in MAKERS.values():
         mine = [trap for trap in planted if trap.stream == maker.stream]
         _write_stream(report, maker, seed, quotas[maker.stream], mine)
+    if rosters:
+        report.rosters = write_rosters(lake_root, seed)
     set_first_day(lake_root / "lakehouse.toml", report.first_day.isoformat())
     order = {name: place for place, name in enumerate(TRAPS)}
     report.traps.sort(key=lambda trap: order[trap.id.partition("/")[0]])

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from lakehouse import index
 from lakehouse.errors import GateFailed, UsageError
@@ -78,10 +79,11 @@ def demo(
         if end.isoformat() > today():
             raise UsageError(f"{end} has not come yet", where="--last-day", mend=f"choose a day up to today, {today()}")
         with out.progress("Making a sample lake", None):
-            made = make_sample(root, seed=seed, days=days, rows_per_day=rows, last_day=end)
+            made = make_sample(root, seed=seed, days=days, rows_per_day=rows, last_day=end, rosters=True)
         out.say(
             f"Made a sample lake in [bold]{root}[/bold]: {sum(made.rows.values()):,} rows in {len(made.rows)} streams, "
-            f"{made.first_day} to {made.last_day}, {len(made.traps)} planted traps."
+            f"{made.first_day} to {made.last_day}, {len(made.traps)} planted traps, "
+            f"{made.rosters['_kb/workers.parquet'] + made.rosters['_kb/ethereal_workers.parquet']:,} workers in 2 rosters."
         )
     lake = Lake(root)
     index.update_all(lake)
@@ -103,6 +105,13 @@ def demo(
     out.say(
         f"  the UI          make ui{'' if folder == DEFAULT_LAKE else f' LAKE={folder}'}, then http://localhost:3000"
     )
+    out.say("")
+    out.say("To search it, after pip install 'lakehouse-dagster\\[retrieval]' (docs/retrieval.md):")
+    at = "" if folder == DEFAULT_LAKE else f" --lake {escape(str(folder))}"
+    out.say(
+        f"  lakehouse index build workers ethereal_workers{at}   (a minute; without names the chunks too, some minutes)"
+    )
+    out.say(f'  lakehouse search "Need 3 Forklift Operators in Detroit MI starting at 06:00"{at}')
     out.answer(
         lake=str(root),
         traps=len(traps),

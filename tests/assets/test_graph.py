@@ -3,6 +3,8 @@
 import dagster as dg
 import pytest
 
+from assets.corpora import asset_name
+from lakehouse.corpora.registry import CORPORA as REGISTRY
 from tests.conftest import TinyLake
 
 STREAMS = [
@@ -21,6 +23,14 @@ STREAMS = [
     "scrum_reviews",
 ]
 KB = [f"kb/{name}" for name in STREAMS]
+SOURCES = ["kb/workers", "kb/ethereal_workers", "kb/fresh_workers", "kb/playbooks"]
+CORPORA = {
+    "workers_corpus": "kb/workers",
+    "ethereal_workers_corpus": "kb/ethereal_workers",
+    "fresh_workers_corpus": "kb/fresh_workers",
+    "rag_corpus": "rag_export",
+    "playbook_corpus": "kb/playbooks",
+}
 
 GRAPH = {
     **{name: ("streams", [], False) for name in KB},
@@ -33,6 +43,8 @@ GRAPH = {
     "rag_export": ("exports", ["rag_chunks"], False),
     "preference_export": ("exports", ["sft_samples"], False),
     "release": ("exports", ["preference_export", "rag_export", "sft_export"], False),
+    **{name: ("streams", [], False) for name in SOURCES},
+    **{name: ("corpora", [source], False) for name, source in CORPORA.items()},
     "run_summary": ("audit", ["preference_export", "rag_export", "sft_export"], False),
     "audit_baseline": ("audit", ["run_summary"], False),
 }
@@ -66,6 +78,10 @@ BLOCKING = {
         "parity_audit_baseline": True,
     },
     "line_index": {"streams_append_only": False},
+    **{
+        name: {"row_parity": True, "embed_parity": True, "recall_at_10": False, "fresh_is_findable": True}
+        for name in CORPORA
+    },
 }
 
 
@@ -95,7 +111,7 @@ def test_every_asset_says_what_it_is_and_whose(specs: dict[str, dg.AssetSpec]) -
 
 
 def test_everything_we_make_has_a_code_version(specs: dict[str, dg.AssetSpec]) -> None:
-    assert [name for name, spec in specs.items() if spec.code_version is None] == KB
+    assert [name for name, spec in specs.items() if spec.code_version is None] == [*KB, *SOURCES]
 
 
 def test_every_gate_is_there_and_blocks_as_specified(tiny: TinyLake) -> None:
@@ -106,6 +122,20 @@ def test_every_gate_is_there_and_blocks_as_specified(tiny: TinyLake) -> None:
         assert spec.description, key
         found.setdefault(key.asset_key.to_user_string(), {})[key.name] = spec.blocking
     assert found == BLOCKING
+
+
+def test_every_corpus_of_the_registry_is_in_the_graph(specs: dict[str, dg.AssetSpec]) -> None:
+    assert {asset_name(corpus): corpus.asset for corpus in REGISTRY.values()} == CORPORA
+    assert set(CORPORA) <= specs.keys()
+
+
+def test_a_roster_that_is_declared_as_a_stream_is_one_asset(tiny: TinyLake) -> None:
+    (tiny.root / "lakehouse.toml").write_text(
+        '[streams.workers]\npath = "_kb/workers"\nclass = "telemetry"\nscorer = "outcome"\n'
+        'timestamp = "closed_at"\n[streams.workers.fields]\ntask_id = "worker:{id}"\ntext = "answer"\n'
+    )
+    keys = [spec.key.to_user_string() for spec in tiny.definitions().resolve_all_asset_specs()]
+    assert keys.count("kb/workers") == 1
 
 
 def test_a_declared_stream_becomes_an_asset(tiny: TinyLake) -> None:

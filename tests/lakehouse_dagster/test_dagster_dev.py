@@ -252,6 +252,8 @@ def test_the_sensors_are_there_and_only_the_alarms_are_on(dev: Dev) -> None:
     }
     assert states == {
         "new_evidence": "STOPPED",
+        "new_roster": "STOPPED",
+        "new_rag_export": "STOPPED",
         "run_failed": "RUNNING",
         "run_cancelled": "RUNNING",
         "quarantine_alarm": "RUNNING",
