@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
-import msgspec
 
 from assets.checks import whole_result
 from assets.corpora import CORPUS_ASSETS, corpora_of
@@ -55,14 +54,7 @@ def _embed_parity(lake: Lake, name: str, now: str, embedder: EmbedderResource) -
 def _recall(lake: Lake, name: str, now: str, _: EmbedderResource) -> Verdict:
     # Folded and with its lists: what is measured is the index, not the layer that is searched exactly until it is made.
     view = open_searcher(lake, name).prepare()
-    found = corpora_search.recall_at_10(lake, name, now, lambda _, vectors, k: _search(view, vectors, k))
-    # It counts with numpy, and no verdict can keep a number of numpy's.
-    tables = {table: [_plain(row) for row in rows] for table, rows in (found.tables or {}).items()}
-    return msgspec.structs.replace(found, tables=tables)
-
-
-def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: getattr(value, "item", lambda value=value: value)() for name, value in row.items()}
+    return corpora_search.recall_at_10(lake, name, now, lambda _, vectors, k: _search(view, vectors, k))
 
 
 def _fresh(lake: Lake, name: str, now: str, embedder: EmbedderResource) -> Verdict:

@@ -15,6 +15,7 @@ from assets.days import partitions as day_partitions
 from assets.distillation import DAILY, Daily, daily_assets
 from lakehouse_dagster.alarms import alarms
 from lakehouse_dagster.evidence_sensor import new_evidence_sensor
+from lakehouse_dagster.fresh_merge import merge_fresh, merge_schedule
 from lakehouse_dagster.jobs import audit_jobs, reindex_job, release_job
 from lakehouse_dagster.jobs import jobs as make_jobs
 from lakehouse_dagster.roster_sensor import new_rag_export_sensor, new_roster_sensor
@@ -49,6 +50,7 @@ def build_definitions(
     days = day_partitions(lake, clock(), first_day)
     jobs, reindex = make_jobs(), reindex_job()
     watching = dg.DefaultSensorStatus.RUNNING if production else dg.DefaultSensorStatus.STOPPED
+    scheduled = dg.DefaultScheduleStatus.RUNNING if production else dg.DefaultScheduleStatus.STOPPED
     return dg.Definitions(
         assets=[
             *streams.stream_specs(lake),
@@ -70,12 +72,8 @@ def build_definitions(
             *corpora_checks.corpus_checks(),
             *audit_checks.audit_checks(),
         ],
-        jobs=[*jobs, reindex, release_job(), *audit_jobs()],
-        schedules=[
-            nightly_schedule(
-                jobs[0], days, dg.DefaultScheduleStatus.RUNNING if production else dg.DefaultScheduleStatus.STOPPED
-            )
-        ],
+        jobs=[*jobs, reindex, merge_fresh, release_job(), *audit_jobs()],
+        schedules=[nightly_schedule(jobs[0], days, scheduled), merge_schedule(scheduled)],
         sensors=[
             new_evidence_sensor(jobs, days, clock, watching),
             new_roster_sensor(reindex, watching),

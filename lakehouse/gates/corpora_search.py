@@ -71,7 +71,7 @@ def recall_at_10(lake: Lake, name: str, checked_at: str, searcher: Searcher, que
                 whys.append(f"query {number}: {one} is not in the corpus")
                 continue
             true = 1 - float(asked[number] @ rows.vectors[place_of[one]])
-            hits += true <= truth[number][-1] + _TIE
+            hits += bool(true <= truth[number][-1] + _TIE)
             if abs(true - distance) > 100 * _TIE:
                 whys.append(f"query {number}: {one} is at {true:.4f}, and the search says {distance:.4f}")
     recall = hits / (k * len(asked))

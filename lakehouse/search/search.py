@@ -82,7 +82,7 @@ class Retrieval:
             vector = vectors[texts[name]]
             hits = [hit for hit in view.nearest(vector, k + len(excluded), wanted) if hit.id not in excluded][:k]
             if hybrid:
-                hits = _with_text(view, query, vector, k, wanted, excluded, hits, by_text)
+                hits = _with_text(view, texts[name], vector, k, wanted, excluded, hits, by_text)
             given[name] = len(hits)
             for hit in hits:
                 if hit.id not in candidates or hit.distance < candidates[hit.id].cosine:
