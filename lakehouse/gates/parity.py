@@ -1,7 +1,8 @@
 """The gates `parity_<probe>`: our answers to a probe's fixtures are the pinned ones, and those of the peer in Node.
 
 Here: one gate per registered probe, and finding the peer that comes with the repository. Not here: probes, peers and the
-comparison (`lakehouse.parity`). What is looked at is code and fixtures, so no gate needs a lake.
+comparison (`lakehouse.parity`). What is looked at is code and fixtures, so no gate needs a lake; the one on the embedder
+starts faster with a lake that holds the exported model.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Sequence
 from functools import partial
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -36,14 +38,17 @@ def parity_gates() -> dict[str, Gate]:
 
 
 def looked_at(probe: Probe) -> str:
-    """Name what the gate of a probe looks at: our sources, the fixtures, the peer's program, and whether it can run."""
-    return fingerprint(sources_sha256(probe.path, *sorted(PEER.parent.glob("*.mjs"))), node_peer()[1])
+    """Name what the gate of a probe looks at: sources, fixtures, versions of packages, the peer and whether it can run."""
+    sources = sources_sha256(probe.path, *sorted(PEER.parent.glob("*.mjs")))
+    return fingerprint(sources, node_peer()[1], *map(_version, probe.packages))
 
 
-def parity(probe: Probe, lake: Lake | None, checked_at: str) -> Verdict:  # noqa: ARG001 - gates are called alike
+def parity(probe: Probe, lake: Lake | None, checked_at: str) -> Verdict:
     """Compare our answers with the pinned ones, and with the Node peer's where Node is there; else say why not."""
     node, absent = node_peer()
-    return verdict_on(probe, [Golden(), *([node] if node else [])], {"node": absent} if absent else {}, checked_at)
+    return verdict_on(
+        probe.within(lake), [Golden(), *([node] if node else [])], {"node": absent} if absent else {}, checked_at
+    )
 
 
 def verdict_on(probe: Probe, peers: Sequence[Peer], absent: dict[str, str], checked_at: str) -> Verdict:
@@ -81,6 +86,13 @@ def node_peer() -> tuple[Command | None, str]:
     if version is None or int(version[1]) < OLDEST_NODE:
         return None, f"node is {found.strip()[:20] or 'of no version'}, and the peer needs {OLDEST_NODE} or newer"
     return Command((node, str(PEER))), ""
+
+
+def _version(package: str) -> str:
+    try:
+        return f"{package} {version(package)}"
+    except PackageNotFoundError:
+        return f"{package} absent"
 
 
 def _row(peer: str, results: Sequence[Result]) -> dict[str, Any]:

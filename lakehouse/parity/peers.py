@@ -28,7 +28,7 @@ from typing import Any, Literal, Protocol
 from urllib.parse import SplitResult, urlsplit
 
 from lakehouse.errors import UsageError
-from lakehouse.parity.probe import Fixture, Probe
+from lakehouse.parity.probe import Fixture, HttpAdapter, Probe
 
 TIMEOUT = 30.0
 MOST_BYTES = 32 << 20
@@ -198,7 +198,7 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 @dataclass(frozen=True)
 class Http:
-    """A server: the plain exchange, or a probe's own adapter."""
+    """A server: the interfaces that a probe knows, then the plain exchange; the first that the server has is taken."""
 
     base: str
     timeout: float = TIMEOUT
@@ -210,7 +210,15 @@ class Http:
 
     def ask(self, probe: Probe, fixture: Fixture) -> Reply:
         """Post the question and read the answer."""
-        adapter = probe.http
+        unknown = []
+        for adapter in (*probe.http, None):
+            found = self._post(probe, fixture, adapter)
+            if not isinstance(found, NoAnswer) or found.kind != "unsupported":
+                return found
+            unknown.append(found.why)
+        return NoAnswer("unsupported", "; ".join(unknown))
+
+    def _post(self, probe: Probe, fixture: Fixture, adapter: HttpAdapter | None) -> Reply:
         path = f"/v1/parity/{probe.name}" if adapter is None else adapter.path
         body = question(probe, fixture) if adapter is None else _encode(adapter.request(fixture.input))
         request = urllib.request.Request(  # noqa: S310 - the scheme was checked where the peer was made

@@ -7,10 +7,13 @@ else answers (`peers.py`). Inputs and answers are JSON values, so that any progr
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+from lakehouse.lake import Lake
 
 FIXTURES = Path(__file__).parent / "fixtures"
 SHOWN = 120
@@ -38,6 +41,11 @@ class HttpAdapter:
 def same(answer: Any) -> Any:
     """Normalise nothing."""
     return answer
+
+
+def no_fault(answers: Mapping[str, Any]) -> dict[str, str]:  # noqa: ARG001 - all are called alike
+    """Find nothing wrong with answers side by side."""
+    return {}
 
 
 def first_difference(ours: Any, theirs: Any) -> str | None:
@@ -95,8 +103,10 @@ class Probe:
 
     `ours` answers an input. `fault` says why an answer to a fixture cannot count: it is not of the right shape, or
     trivial (nothing found where there is something); two answers that are equal because both failed are no match.
-    `normalise` takes out what may legitimately differ, `difference` names what then still does. `http` is for peers that
-    do not speak the plain exchange of `peers.py`.
+    `faults_together` says it of all answers of one side, by fixture: what shows only side by side.
+    `normalise` takes out what may legitimately differ, `difference` names what then still does. `http` holds the
+    interfaces of servers that do not speak the plain exchange of `peers.py`, tried in this order. `ours_in` is for a probe
+    whose answers may come from what a lake holds; `packages` names the distributions that they depend on.
     """
 
     name: str
@@ -106,7 +116,14 @@ class Probe:
     fault: Callable[[Fixture, Any], str | None]
     normalise: Callable[[Any], Any] = same
     difference: Callable[[Any, Any], str | None] = first_difference
-    http: HttpAdapter | None = None
+    http: tuple[HttpAdapter, ...] = ()
+    faults_together: Callable[[Mapping[str, Any]], dict[str, str]] = no_fault
+    ours_in: Callable[[Lake, Any], Any] | None = None
+    packages: tuple[str, ...] = ()
+
+    def within(self, lake: Lake | None) -> Probe:
+        """Give the probe as a lake answers it."""
+        return replace(self, ours=partial(self.ours_in, lake)) if lake is not None and self.ours_in else self
 
     @property
     def path(self) -> Path:

@@ -39,12 +39,12 @@ def compare(probe: Probe, peers: Sequence[Peer]) -> list[Result]:
 
     A peer that could not be reached three times in a row is not asked again; a `Patient` remembers that beyond this probe.
     """
-    ours = {fixture.name: _ours(probe, fixture) for fixture in probe.fixtures}
-    return [
-        _result(probe, peer, fixture, ours[fixture.name], peer.ask(probe, fixture))
-        for peer in (one if isinstance(one, Patient) else Patient(one) for one in peers)
-        for fixture in probe.fixtures
-    ]
+    ours = _side(probe, {fixture.name: _ours(probe, fixture) for fixture in probe.fixtures})
+    results = []
+    for peer in (one if isinstance(one, Patient) else Patient(one) for one in peers):
+        theirs = _side(probe, {fixture.name: peer.ask(probe, fixture) for fixture in probe.fixtures})
+        results += [_result(probe, peer, name, ours[name], theirs[name]) for name in ours]
+    return results
 
 
 def count(results: Iterable[Result]) -> dict[str, int]:
@@ -77,22 +77,36 @@ def _ours(probe: Probe, fixture: Fixture) -> Reply:
         return NoAnswer("failed", f"{type(error).__name__}: {error}")
 
 
-def _result(probe: Probe, peer: Peer, fixture: Fixture, ours: Reply, theirs: Reply) -> Result:
-    def result(verdict: Word, reason: str = "", *, reached: bool = True) -> Result:
-        held = [reply.value if isinstance(reply, Answer) else None for reply in (ours, theirs)]
-        return Result(probe.name, peer.name, fixture.name, verdict, reason, held[0], held[1], reached)
+_Judged = tuple[Reply, str | None]
+"""A reply, and why it cannot count."""
 
-    fault = _fault(probe, fixture, ours)
-    if fault is not None:
-        return result("invalid", f"ours: {fault}")
-    if isinstance(theirs, NoAnswer) and theirs.kind != "failed":
-        return result("unavailable", theirs.why, reached=theirs.kind == "unsupported")
-    fault = _fault(probe, fixture, theirs)
-    if fault is not None:
-        return result("invalid", f"theirs: {fault}")
-    assert isinstance(ours, Answer)
-    assert isinstance(theirs, Answer)
-    found = probe.difference(probe.normalise(ours.value), probe.normalise(theirs.value))
+
+def _side(probe: Probe, replies: dict[str, Reply]) -> dict[str, _Judged]:
+    """Judge the replies of one side, each by itself and those that then count together."""
+    faults = {fixture.name: _fault(probe, fixture, replies[fixture.name]) for fixture in probe.fixtures}
+    counting = {
+        name: reply.value for name, reply in replies.items() if isinstance(reply, Answer) and faults[name] is None
+    }
+    faults.update(probe.faults_together(counting))
+    return {name: (reply, faults[name]) for name, reply in replies.items()}
+
+
+def _result(probe: Probe, peer: Peer, fixture: str, ours: _Judged, theirs: _Judged) -> Result:
+    (mine, my_fault), (other, other_fault) = ours, theirs
+
+    def result(verdict: Word, reason: str = "", *, reached: bool = True) -> Result:
+        held = [reply.value if isinstance(reply, Answer) else None for reply in (mine, other)]
+        return Result(probe.name, peer.name, fixture, verdict, reason, held[0], held[1], reached)
+
+    if my_fault is not None:
+        return result("invalid", f"ours: {my_fault}")
+    if isinstance(other, NoAnswer) and other.kind != "failed":
+        return result("unavailable", other.why, reached=other.kind == "unsupported")
+    if other_fault is not None:
+        return result("invalid", f"theirs: {other_fault}")
+    assert isinstance(mine, Answer)
+    assert isinstance(other, Answer)
+    found = probe.difference(probe.normalise(mine.value), probe.normalise(other.value))
     return result("match") if found is None else result("differ", found)
 
 

@@ -9,6 +9,7 @@ import pytest
 from lakehouse.errors import GateFailed
 from lakehouse.gates.verdicts import read_verdicts, waiver_of
 from lakehouse.gates.waivers import waive
+from lakehouse.parity.probes.embed import can_run
 from lakehouse.release import grounds
 from lakehouse.sql import connect
 from lakehouse_dagster.jobs import ACCEPTANCE_JOB, AUDIT_JOB, NIGHTLY, PARITY_JOB
@@ -94,9 +95,8 @@ def test_acceptance_holds_as_a_job_of_its_own(tiny: TinyLake) -> None:
 def test_parity_holds_as_a_job_of_its_own(tiny: TinyLake) -> None:
     result = run(tiny, PARITY_JOB)
     found = {name: check for (_, name, _), check in evaluations(result).items()}
-    assert set(found) == {
-        f"parity_{name}" for name in ("extract_json", "canonical_json", "materializer", "audit_baseline")
-    }
+    names = ["extract_json", "canonical_json", "materializer", "audit_baseline", *(["embed"] if can_run() else [])]
+    assert set(found) == {f"parity_{name}" for name in names}
     assert all(check.passed for check in found.values())
     assert all(shown(check, "peers") for check in found.values())
 

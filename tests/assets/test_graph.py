@@ -5,6 +5,7 @@ import pytest
 
 from assets.corpora import asset_name
 from lakehouse.corpora.registry import CORPORA as REGISTRY
+from lakehouse.parity.probes.embed import can_run
 from tests.conftest import TinyLake
 
 STREAMS = [
@@ -76,6 +77,7 @@ BLOCKING = {
         "parity_canonical_json": True,
         "parity_materializer": True,
         "parity_audit_baseline": True,
+        **({"parity_embed": True} if can_run() else {}),
     },
     "line_index": {"streams_append_only": False},
     **{

@@ -7,6 +7,7 @@ import dagster as dg
 import pytest
 
 from lakehouse.errors import UsageError
+from lakehouse.parity.probes.embed import can_run
 from lakehouse_dagster.running import RunResult, run_days
 from tests.conftest import FIRST, NOON, SECOND, THIRD, TinyLake, review
 
@@ -107,7 +108,7 @@ def test_the_listener_hears_of_every_step(tiny: TinyLake, run: Callable[..., Run
     run(FIRST, listen=lambda step, state: heard.append((step, state)))
     assert ("evidence", "started") in heard
     assert ("audit_baseline", "done") in heard
-    assert len(heard) == 2 * 40
+    assert len(heard) == 2 * (40 + can_run())
 
 
 def test_nothing_is_printed(tiny: TinyLake, run: Callable[..., RunResult], capfd: pytest.CaptureFixture[str]) -> None:

@@ -7,14 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from lakehouse.embedding import source
 from lakehouse.errors import UsageError
 from lakehouse.parity.probe import Probe
+from lakehouse.parity.probes import embed
 from lakehouse.parity.probes.audit_baseline import AUDIT_BASELINE
 from lakehouse.parity.probes.canonical_json import CANONICAL_JSON
 from lakehouse.parity.probes.extract_json import EXTRACT_JSON
 from lakehouse.parity.probes.materializer import MATERIALIZER
 
-PROBES: tuple[Probe, ...] = (EXTRACT_JSON, CANONICAL_JSON, MATERIALIZER, AUDIT_BASELINE)
+PROBES: tuple[Probe, ...] = (
+    EXTRACT_JSON,
+    CANONICAL_JSON,
+    MATERIALIZER,
+    AUDIT_BASELINE,
+    *([embed.EMBED] if embed.can_run() else []),
+)
 
 
 def probes_named(names: Iterable[str] = ()) -> list[Probe]:
@@ -22,6 +30,8 @@ def probes_named(names: Iterable[str] = ()) -> list[Probe]:
     wanted = set(names)
     known = [probe.name for probe in PROBES]
     unknown = sorted(wanted - set(known))
+    if embed.EMBED.name in unknown:
+        source.require_packages(*embed.NEEDS)
     if unknown:
         raise UsageError(f"there is no probe {unknown[0]!r}", mend=f"the probes are {', '.join(known)}")
     return [probe for probe in PROBES if not wanted or probe.name in wanted]

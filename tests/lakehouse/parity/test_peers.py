@@ -189,9 +189,9 @@ def test_a_server_is_posted_the_question(server: str) -> None:
 
 def test_a_server_with_its_own_interface_is_asked_through_an_adapter(server: str) -> None:
     adapter = HttpAdapter("/own", lambda q: {"numbers": [q["number"]]}, lambda body: {"double": body["doubles"][0]})
-    assert Http(server).ask(doubling(http=adapter), FIXTURE) == Answer({"double": 6})
+    assert Http(server).ask(doubling(http=(adapter,)), FIXTURE) == Answer({"double": 6})
     wrong = HttpAdapter("/own", lambda q: {"numbers": [q["number"]]}, lambda body: body["triples"][0])
-    found = Http(server).ask(doubling(http=wrong), FIXTURE)
+    found = Http(server).ask(doubling(http=(wrong,)), FIXTURE)
     assert found == NoAnswer("failed", "the answer is not of the shape of /own (KeyError: 'triples')")
 
 

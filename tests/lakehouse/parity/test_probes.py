@@ -19,6 +19,7 @@ from lakehouse.parity import probe as probing
 from lakehouse.parity.peers import Answer, Golden
 from lakehouse.parity.probe import FIXTURES, Fixture, Probe
 from lakehouse.parity.probes import PROBES, probes_named
+from lakehouse.parity.probes.embed import can_run
 from lakehouse.parity.run import compare
 from lakehouse.records import EvidenceRecord
 from lakehouse.sample import make_sample
@@ -26,6 +27,7 @@ from lakehouse.streams import BUILT_IN
 
 BY_NAME = {probe.name: probe for probe in PROBES}
 NODE, NO_NODE = node_peer()
+IN_NODE = [probe for probe in PROBES if probe.name != "embed"]
 
 
 @pytest.mark.parametrize("probe", PROBES, ids=lambda probe: probe.name)
@@ -36,7 +38,7 @@ def test_our_answers_are_the_pinned_ones(probe: Probe) -> None:
 
 
 @pytest.mark.skipif(NODE is None, reason=NO_NODE)
-@pytest.mark.parametrize("probe", PROBES, ids=lambda probe: probe.name)
+@pytest.mark.parametrize("probe", IN_NODE, ids=lambda probe: probe.name)
 def test_an_implementation_in_another_language_gives_the_same_answers(probe: Probe) -> None:
     assert NODE is not None
     assert [(r.fixture, r.verdict, r.reason) for r in compare(probe, [NODE])] == [
@@ -74,7 +76,14 @@ def test_the_other_implementation_says_which_probes_it_knows() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "fixtures"), [("extract_json", 12), ("canonical_json", 15), ("materializer", 2), ("audit_baseline", 3)]
+    ("name", "fixtures"),
+    [
+        ("extract_json", 12),
+        ("canonical_json", 15),
+        ("materializer", 2),
+        ("audit_baseline", 3),
+        *([("embed", 8)] if can_run() else []),
+    ],
 )
 def test_each_probe_has_its_fixtures_under_names_of_their_own(name: str, fixtures: int) -> None:
     names = [fixture.name for fixture in BY_NAME[name].fixtures]
@@ -82,7 +91,7 @@ def test_each_probe_has_its_fixtures_under_names_of_their_own(name: str, fixture
 
 
 def test_every_file_of_fixtures_belongs_to_a_probe() -> None:
-    assert sorted(path.stem for path in FIXTURES.iterdir()) == sorted(BY_NAME)
+    assert sorted(path.stem for path in FIXTURES.iterdir()) == sorted({*BY_NAME, "embed"})
 
 
 def test_probes_are_chosen_by_name() -> None:
@@ -91,8 +100,8 @@ def test_probes_are_chosen_by_name() -> None:
         "extract_json",
         "materializer",
     ]
-    with pytest.raises(UsageError, match=r"there is no probe 'embed'.*canonical_json"):
-        probes_named(["materializer", "embed"])
+    with pytest.raises(UsageError, match=r"there is no probe 'retrieve'.*canonical_json"):
+        probes_named(["materializer", "retrieve"])
 
 
 # What is no answer, whoever gives it: also where the pinned answer were the same.
