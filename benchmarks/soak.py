@@ -48,8 +48,16 @@ CUTS = {
 
 def job(root: Path) -> None:
     """Run the nightly job over all days, as a child that is killed somewhere inside of it."""
+    from lakehouse.gates.code_gates import ASSET, CODE_GATES
+    from lakehouse.gates.verdicts import record, verdict
     from lakehouse_dagster.running import run_days
 
+    # The gates on the code look at no lake and take seconds: what is killed here is the chain.
+    for name, gate in CODE_GATES.items():
+        said = {"passed": True, "rows_checked": 1, "summary": "taken for green", "offenders": []}
+        now = "2026-05-10T02:00:00.000Z"
+        green = verdict(name, input_sha256=gate.current(), code_version="soak", checked_at=now, **said)
+        record(Lake(root), ASSET, None, green)
     print("go", flush=True)
     result = run_days(root, root.parent / "reports", DAYS)
     sys.exit(result.exit_code)

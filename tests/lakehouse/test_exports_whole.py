@@ -33,6 +33,7 @@ from lakehouse.publish.splits import SHARES, split_of
 from lakehouse.publish.state import due, read_publication
 from lakehouse.release import store
 from lakehouse.release.verify import verify
+from tests.conftest import let_code_gates_stand
 from tests.lakehouse.releasing import publish_all, release
 
 pytestmark = pytest.mark.contracts
@@ -812,6 +813,7 @@ def shell(lab: Any) -> Shell:
             judged |= {"passed": None, "reward": 0.5 if number % 2 else None}
         row = {"prompt": "do", "response": f"answer {number}", "ts": f"2026-05-0{number % 2 + 1}T10:{number:02}:00Z"}
         lab.write("agent_runs", {**row, **judged})
+    let_code_gates_stand(lab.lake)
     return Shell(lab.root)
 
 
