@@ -37,7 +37,7 @@ def why_held(lake: Lake, corpus: Corpus, published: str = "") -> str | None:
         if found is None:
             return f"{export.asset}/{check} is missing: the gate has not looked yet"
         if found.input_sha256 != there:
-            return f"{export.asset}/{check} is stale: the file changed after the gate looked at it"
+            return f"{export.asset}/{check} is stale: the file changed after the gate looked at it; `lakehouse distill --day` of any day publishes it anew"
         if is_red(found):
             return f"{export.asset}/{check} is red: {found.summary}"
     return None

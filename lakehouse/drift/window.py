@@ -27,12 +27,12 @@ class Window:
     source: str
 
     def __str__(self) -> str:
-        """Name the window for people: how many days, which, and why these."""
+        """Name the window for people: how many days and which. Why these is not said: the same days, the same verdict."""
         if not self.days:
             return f"no day in {self.source}"
         if len(self.days) == 1:
-            return f"1 day before it ({self.days[0]}, of {self.source})"
-        return f"{len(self.days)} days before it ({self.days[0]} to {self.days[-1]}, of {self.source})"
+            return f"1 day before it ({self.days[0]})"
+        return f"{len(self.days)} days before it ({self.days[0]} to {self.days[-1]})"
 
 
 def window(lake: Lake, day: str, sound: Callable[[str], bool] | None = None) -> Window:

@@ -53,7 +53,10 @@ def evidence_of(stream_name, line):
     stream = STREAMS[stream_name]
     row = msgspec.convert(parse(line), stream.row_type)
     stamp = str(next(value for key in stream.timestamp_keys if (value := getattr(row, key)) is not None))
-    place = Provenance(source_file="x", line_offset=0, sig_hash=sig_hash(line), recorded_at="2026-06-01T00:00:00.000Z")
+    source = f"_kb/{stream_name}.jsonl"
+    place = Provenance(
+        source_file=source, line_offset=0, sig_hash=sig_hash(line), recorded_at="2026-06-01T00:00:00.000Z"
+    )
     return stream.transform(row, Seen(stream, place, stamp))
 
 

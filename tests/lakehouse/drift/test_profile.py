@@ -187,7 +187,7 @@ def test_the_window_is_the_days_of_the_last_baseline_before_the_day(lab: Any) ->
     assert window(lab.lake, THIRD).days == (NEXT,)
     assert window(lab.lake, "2026-05-20").days == (NEXT,)
     assert window(lab.lake, NEXT).days == (DAY,)
-    assert "last baseline" in str(window(lab.lake, THIRD))
+    assert "last baseline" in window(lab.lake, THIRD).source
 
 
 def test_a_day_is_not_its_own_reference_and_keeps_the_one_it_had(lab: Any) -> None:
@@ -203,7 +203,7 @@ def test_without_a_baseline_that_covers_a_scored_day_it_is_the_thirty_days_befor
     for lines in ((), (baseline(None),), (baseline("2026-05-09"),), (baseline("2025-01-01...2025-02-01"),)):
         keep(lab, *lines)
         assert window(lab.lake, THIRD).days == ("2026-04-03", DAY, NEXT)
-        assert "30 days before" in str(window(lab.lake, THIRD))
+        assert "30 days before" in window(lab.lake, THIRD).source
 
 
 def test_baselines_of_other_producers_are_passed_over(lab: Any) -> None:
