@@ -53,7 +53,7 @@ def test_a_major_drift_of_many_rows_is_an_error_that_names_what_moved(lab: Any) 
     whys = [one["why"] for one in found.offenders]
     assert whys[0].startswith("agent_runs.reward: PSI 1.") or whys[0].startswith("category: PSI 1.")
     assert any("60.0% of 600 in bucket rejected, 10.0% of 600 in the reference" in why for why in whys)
-    assert found.summary.startswith("major drift on 2026-05-02 against 1 day before it (2026-05-01, of the 30 days")
+    assert found.summary.startswith("major drift on 2026-05-02 against 1 day before it (2026-05-01): ")
     manifest = read_manifest(lake, "score", NEXT)
     assert manifest is not None
     assert found.input_sha256 == data_hash(manifest.outputs)
