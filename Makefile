@@ -19,10 +19,10 @@ EVERYTHING := .[all,bench,dev,postgres] torch==2.13.0
 .DELETE_ON_ERROR:
 # Two installs into one environment would trip over each other.
 .NOTPARALLEL:
-.PHONY: help run ui test lint format bench bench-exports soak constraints clean home
+.PHONY: help run ui test lint format bench bench-exports bench-gates bench-retrieval soak constraints clean home
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: .venv/installed-base home ## make a sample lake in ./data, run the whole chain on it, say where to look
 	@$(DAGSTER) $(BIN)/lakehouse demo "$(LAKE)" $(ARGS)
@@ -49,6 +49,12 @@ bench: .venv/installed-bench ## print the speed of the chain beside its peers
 
 bench-exports: .venv/installed-bench ## print the speed of near-duplicates, decontamination and publishing beside their peers
 	@$(BIN)/python benchmarks/exports.py $(ARGS)
+
+bench-gates: .venv/installed-bench ## print what the gates cost beside the chain that they guard
+	@$(BIN)/python benchmarks/gates.py $(ARGS)
+
+bench-retrieval: .venv/installed-bench ## print the speed of search beside its peers
+	@$(BIN)/python benchmarks/retrieval.py $(ARGS)
 
 soak: .venv/installed-bench ## kill the chain again and again and check what it leaves
 	@$(BIN)/python benchmarks/soak.py $(ARGS)
@@ -80,7 +86,7 @@ home:
 # One stamp per set of extras, made anew when what it was installed from changes.
 .venv/installed-base: EXTRAS :=
 .venv/installed-dev: EXTRAS := [dev,retrieval]
-.venv/installed-bench: EXTRAS := [bench]
+.venv/installed-bench: EXTRAS := [bench,retrieval]
 .venv/installed-%: pyproject.toml constraints.txt | .venv/bin/python
 	@echo "Installing lakehouse-dagster$(EXTRAS) into .venv ..."
 	@$(PIP) install -qq --constraint constraints.txt --editable '.$(EXTRAS)'
