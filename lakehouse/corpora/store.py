@@ -234,5 +234,5 @@ def _told(lake: Lake, name: str) -> Iterator[None]:
         raise OutsideFailure(
             f"LanceDB failed ({str(error).splitlines()[0][:300]})",
             where=str(folder_of(lake, name)),
-            mend=f"look at the disk; a damaged table can be removed, and made again by `lakehouse index build {name}`",
+            mend=f"look at the disk; then `rm -r '{folder_of(lake, name)}'`, and `lakehouse index build {name}` makes it again",
         ) from error

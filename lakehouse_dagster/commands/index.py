@@ -13,7 +13,7 @@ from lakehouse.corpora import merge as merging
 from lakehouse.corpora import versions
 from lakehouse.corpora.ready import source_file, why_held
 from lakehouse.corpora.registry import Corpus, corpora, corpus
-from lakehouse.errors import UsageError
+from lakehouse.errors import OutsideFailure, UsageError
 from lakehouse.files import sha256_of, write_whole
 from lakehouse.gates.corpora import row_parity
 from lakehouse.lake import Lake
@@ -118,6 +118,8 @@ def status(lake: LakeOption = DEFAULT_LAKE, as_json: JsonOption = False) -> None
         names = [row["corpus"] for row in rows if row["embedder"] == embedder]
         out.say(f"Embedded by {escape(embedder)}: {', '.join(names)}.")
     for row in rows:
+        if row["source"] == "damaged":
+            out.say(f"[red]{row['corpus']} is damaged[/red]: {escape(row['why'])}")
         if row["source"] == "differs":
             out.say(f"[yellow]{row['corpus']} differs from its source[/yellow]: {escape(row['why'])}")
             out.say(f"  Next: lakehouse index build {row['corpus']} --lake {escape(str(lake))}")
@@ -234,8 +236,14 @@ def _hash(lake: Lake, one: Corpus, reports: Path) -> str:
 
 
 def _status(lake: Lake, one: Corpus) -> dict[str, Any]:
-    found = versions.status(lake, one.name)
-    state, why = _against_source(lake, one, built=bool(found.version))
+    """Say how a corpus stands; one whose table is damaged says so, and hides no other."""
+    try:
+        found = versions.status(lake, one.name)
+        state, why = _against_source(lake, one, built=bool(found.version))
+    except OutsideFailure as error:
+        empty = {"rows": 0, "version": 0, "searched": "", "built": "", "tags": {}, "embedder": "", "identity": None}
+        named = {"corpus": one.name, "source": "damaged", "waiting_bytes": 0, "source_file": one.source}
+        return {**named, **empty, "why": str(error)}
     return {
         "corpus": one.name,
         "rows": found.rows,

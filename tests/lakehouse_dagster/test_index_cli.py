@@ -120,6 +120,22 @@ def test_status_compares_each_corpus_with_its_source(desk: Any) -> None:
     assert "lakehouse index build workers" in done.out
 
 
+def test_a_damaged_table_is_named_hides_no_other_and_can_be_made_again(desk: Any) -> None:
+    desk.room.workers(20)
+    desk.room.workers(5, "ethereal_workers", "e-")
+    assert desk.run("index", "build", "workers", "ethereal_workers").code == 0
+    folder = desk.room.lake.root / "lance" / "workers.lance"
+    for data in (folder / "data").iterdir():
+        data.write_bytes(data.read_bytes()[:10])
+    done = desk.run("index", "status", "--json")
+    assert done.code == 0, done.err
+    found = by_corpus(done.json["corpora"])
+    assert (found["workers"]["source"], found["ethereal_workers"]["source"]) == ("damaged", "same")
+    assert f"rm -r '{folder.resolve()}'" in found["workers"]["why"].replace("\n", "")
+    shutil.rmtree(folder)
+    assert desk.run("index", "build", "workers", "--json").json["builds"][0]["rows"] == 20
+
+
 def test_two_files_of_one_roster_are_named_by_status(desk: Any) -> None:
     desk.room.workers(5)
     desk.run("index", "build", "workers")
