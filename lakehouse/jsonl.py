@@ -163,3 +163,16 @@ def read_json(path: Path, record_type: type[R]) -> R | None:
 def write_json(path: Path, record: msgspec.Struct) -> None:
     """Write a file that holds one record, indented for people; a file with these bytes already is left alone."""
     write_whole(path, msgspec.json.format(encode(record), indent=2) + b"\n")
+
+
+def decoded(path: Path, kind: type[R]) -> Iterator[R | Exception]:
+    """Give each line of a file as a record, or the error that it is instead; nothing where there is no file."""
+    if not path.exists():
+        return
+    decode = msgspec.json.Decoder(kind).decode
+    with path.open("rb", buffering=1 << 18) as file:
+        for line in file:
+            try:
+                yield decode(line)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                yield error

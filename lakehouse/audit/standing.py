@@ -12,7 +12,6 @@ from lakehouse.audit.model import AuditCheck, Offender, looked, offender, skippe
 from lakehouse.audit.scope import Scope
 from lakehouse.files import sha256_of
 from lakehouse.gates.verdicts import (
-    LOOKS_AT,
     MISSING,
     REQUIRED,
     REQUIRED_OF_EXPORTS,
@@ -23,6 +22,7 @@ from lakehouse.gates.verdicts import (
 )
 from lakehouse.gates.waivers import waiver_of
 from lakehouse.publish.exports import EXPORTS
+from lakehouse.publish.gating import file_of
 from lakehouse.records import Verdict
 
 
@@ -58,7 +58,7 @@ def _exported(scope: Scope) -> Iterator[tuple[str, Offender | None]]:
         verdicts = read_verdicts(scope.lake, asset)
         where = scope.lake.relative(scope.lake.gate(asset))
         for check in required:
-            path = export.folder(scope.lake) / LOOKS_AT.get(check, export.main(scope.lake).name)
+            path = file_of(scope.lake, export, check)
             yield check, _why(where, check, verdicts.get(check), sha256_of(path) if path.is_file() else "")
 
 

@@ -8,14 +8,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Literal
 
+from lakehouse.errors import UsageError
+
 _COLUMNS: Final = frozenset({"id", "origin"})
 
 
 def one_of(column: Literal["id", "origin"], values: Iterable[str]) -> str:
-    """Give the filter for rows whose column is one of some values, quotes in them doubled."""
+    """Give the filter for rows whose column is one of some values, quotes in them doubled; none meets it without values.
+
+    Raises `UsageError` for a value with a NUL character.
+    """
     assert column in _COLUMNS
-    quoted = ", ".join("'" + value.replace("'", "''") + "'" for value in values)
-    return f"{column} IN ({quoted})"
+    quoted = ", ".join(map(_literal, values))
+    return f"{column} IN ({quoted})" if quoted else "false"
+
+
+def _literal(value: str) -> str:
+    if "\0" in value:
+        raise UsageError("a text with a NUL character cannot be filtered by", mend="leave the character out")
+    return "'" + value.replace("'", "''") + "'"
 
 
 def at_least(column: Literal["after_version"], number: int) -> str:

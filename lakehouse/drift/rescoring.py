@@ -7,8 +7,7 @@ Here: from days to the matrix of verdicts, stored against now, and the rows that
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -18,6 +17,7 @@ from lakehouse.chain import score
 from lakehouse.chain.manifests import read_manifest
 from lakehouse.errors import UsageError
 from lakehouse.gates.pairing import paired
+from lakehouse.jsonl import decoded
 from lakehouse.lake import Lake
 from lakehouse.records import EvidenceRecord, Provenance
 from lakehouse.scoring import judge
@@ -105,19 +105,6 @@ def rescore(lake: Lake, days: Iterable[str]) -> Rescored:
     for one in found:
         matrix.update(one.matrix)
     return Rescored(matrix, [row for one in found for row in one.moved], [row for one in found for row in one.faults])
-
-
-def decoded(path: Path, kind: type[R]) -> Iterator[R | Exception]:
-    """Give each line of a file as a record, or the error that it is instead; nothing where there is no file."""
-    if not path.exists():
-        return
-    decode = msgspec.json.Decoder(kind).decode
-    with path.open("rb", buffering=1 << 18) as file:
-        for line in file:
-            try:
-                yield decode(line)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                yield error
 
 
 def _size(task: _Task) -> int:

@@ -21,6 +21,7 @@ from lakehouse.gates.pairing import paired
 from lakehouse.gates.verdicts import STAGE_OF, verdict
 from lakehouse.index import load
 from lakehouse.index.reader import read_segment
+from lakehouse.jsonl import decoded
 from lakehouse.lake import Lake
 from lakehouse.records import DayManifest, Provenance, Verdict
 
@@ -220,7 +221,7 @@ def _match(task: tuple[Lake, str, str]) -> tuple[int, list[Offender]]:
     offenders: list[Offender] = []
     count, last = 0, None
     for line, record, scored_line, judged in paired(
-        _decoded(evidence, _Named), _decoded(scored, _Judged), _place, _place
+        decoded(evidence, _Named), decoded(scored, _Judged), _place, _place
     ):
         count += 1
         why = _mismatch(record, judged, last)
@@ -257,18 +258,6 @@ def _mismatch(record: _Named | Exception | None, judged: _Judged | Exception | N
     if judged.category not in CATEGORIES:
         return "its category is none of the four"
     return None if judged.reasons else "the verdict gives no reason"
-
-
-def _decoded(path: Path, kind: type[Any]) -> Iterator[Any]:
-    if not path.exists():
-        return
-    decode = msgspec.json.Decoder(kind).decode
-    with path.open("rb", buffering=1 << 18) as file:
-        for line in file:
-            try:
-                yield decode(line)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                yield error
 
 
 def _offender(lake: Lake, path: Path, line: int, why: str) -> Offender:

@@ -18,10 +18,11 @@ import msgspec
 from lakehouse import engine
 from lakehouse.chain import collect, score
 from lakehouse.chain.manifests import data_hash, manifest_days, read_manifest
-from lakehouse.drift.rescoring import Cell, Moved, Rescored, decoded, rescore
+from lakehouse.drift.rescoring import Cell, Moved, Rescored, rescore
 from lakehouse.errors import RecordError, UsageError
 from lakehouse.gates.pairing import paired
 from lakehouse.gates.verdicts import MOST_OFFENDERS, verdict
+from lakehouse.jsonl import decoded
 from lakehouse.lake import Lake
 from lakehouse.overrides import read_overrides
 from lakehouse.records import DayManifest, EvidenceRecord, OverrideRow, Provenance, Verdict

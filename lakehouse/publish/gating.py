@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from lakehouse.gates import contamination, contracts, holdout, preference, rag, splits, verdict_balance
 from lakehouse.gates.registry import red
-from lakehouse.gates.verdicts import is_red, read_verdicts, record
+from lakehouse.gates.verdicts import LOOKS_AT, is_red, read_verdicts, record
 from lakehouse.lake import Lake
 from lakehouse.publish.exports import PREFERENCE, RAG, SFT, Export
 from lakehouse.publish.preference import KTO
@@ -118,6 +119,12 @@ EXPORT_GATES = (
         pure=contracts.VERSION,
     ),
 )
+
+
+def file_of(lake: Lake, export: Export, check: str) -> Path:
+    """Give the published file that a gate looks at."""
+    native = export.main(lake)
+    return native.with_name(LOOKS_AT.get(check, native.name))
 
 
 def look_at_export(gate: ExportGate, lake: Lake, connection: Any, now: str) -> Verdict:

@@ -16,7 +16,6 @@ from lakehouse.chain.manifests import STAGES, manifest_days, read_manifest
 from lakehouse.errors import RecordError
 from lakehouse.files import sha256_of
 from lakehouse.gates.verdicts import (
-    LOOKS_AT,
     MISSING,
     REQUIRED,
     REQUIRED_OF_EXPORTS,
@@ -31,6 +30,7 @@ from lakehouse.jsonl import encode
 from lakehouse.lake import Lake
 from lakehouse.overrides import log_path, read_overrides
 from lakehouse.publish.exports import EXPORTS, Export
+from lakehouse.publish.gating import file_of
 from lakehouse.publish.state import Publication, called_for, path_of, read_publication
 from lakehouse.records import FileRef, ReleasedVerdict, Verdict
 from lakehouse.release.contents import held
@@ -166,8 +166,7 @@ def _look_at_export(lake: Lake, found: Grounds, export: Export, days: list[str])
 
 def _looked_at(lake: Lake, found: Grounds, export: Export, check: str) -> str:
     """Give the SHA-256 that the file of a gate has now; nothing where there is none."""
-    native = export.main(lake)
-    ref = found.files.get(lake.relative(native.with_name(LOOKS_AT.get(check, native.name))))
+    ref = found.files.get(lake.relative(file_of(lake, export, check)))
     return ref.sha256 if ref is not None else ""
 
 

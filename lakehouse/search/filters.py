@@ -1,7 +1,7 @@
 """Conditions on metadata: typed, checked, never pasted into a string.
 
-Here: what a condition may say, whether a value meets it, and the one place that writes filters for LanceDB. Not here:
-evaluating them on all rows of a corpus at once (`columns.py`).
+Here: what a condition may say, and whether a value meets it. Not here: evaluating them on all rows of a corpus at once
+(`columns.py`), and filters for LanceDB, which conditions never become (`lakehouse.corpora.filters` writes those on ids).
 
 A row without the field meets no condition, not even `ne`, and a value of another type meets none: what SQL does with NULL.
 Text compares by code points and with case; a list meets `eq`, `ne` and `in` by nothing, and `contains` by its elements.
@@ -24,7 +24,6 @@ Scalar = str | int | float | bool
 
 _FIELD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _ORDER: Final = ("lt", "le", "gt", "ge")
-_SQL: Final = {"eq": "=", "ne": "<>", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 _LARGEST: Final = 2**53 - 1
 
 
@@ -124,19 +123,3 @@ def _same_kind(wanted: object, value: object) -> bool:
     if isinstance(wanted, str):
         return isinstance(value, str)
     return isinstance(value, int | float)
-
-
-def literal(value: Scalar) -> str:
-    """Write a value as a literal of LanceDB's filters: quotes doubled, numbers as they are. The only place that does."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        if "\0" in value:
-            raise UsageError("a text with a NUL character cannot be filtered by", mend="leave the character out")
-        return "'" + value.replace("'", "''") + "'"
-    return repr(value)
-
-
-def ids_in(ids: Sequence[str], column: str = "id") -> str:
-    """Write the filter that rows with these ids meet; one that none meets where there are no ids."""
-    return f"{column} IN ({', '.join(map(literal, ids))})" if ids else "false"

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from lakehouse.corpora.filters import one_of
 from lakehouse.embedding.identity import EmbedderIdentity
 from lakehouse.search.columns import Column, distinct
-from lakehouse.search.filters import Condition, ids_in
+from lakehouse.search.filters import Condition
 from lakehouse.search.fulltext import Bm25
 from lakehouse.search.playbooks import BOOST_THRESHOLD, Asked, Near, near, plays_of
 from lakehouse.search.views import Hit
@@ -55,7 +56,7 @@ class PlainView:
             met = self._meeting(where)
             if not met:
                 return []
-            asked = asked.where(ids_in(met), prefilter=True).bypass_vector_index()
+            asked = asked.where(one_of("id", met), prefilter=True).bypass_vector_index()
         return _hits(asked.to_arrow())
 
     def within(self, vector: Vector, distance: float) -> list[Hit]:
@@ -78,7 +79,7 @@ class PlainView:
             wanted = [one for one in wanted if one in met]
         if not wanted:
             return []
-        asked = self._asked(vector).where(ids_in(wanted), prefilter=True).bypass_vector_index().limit(len(wanted))
+        asked = self._asked(vector).where(one_of("id", wanted), prefilter=True).bypass_vector_index().limit(len(wanted))
         return _hits(asked.to_arrow())
 
     def matching(self, query: str, k: int, where: Sequence[Condition] = ()) -> list[str]:
@@ -90,7 +91,7 @@ class PlainView:
 
     def text_of(self, row_id: str) -> str:
         """Give the text of a row, `""` where there is none of that id."""
-        found = self._table.search().where(ids_in([row_id])).select(["text"]).limit(1).to_arrow()
+        found = self._table.search().where(one_of("id", [row_id])).select(["text"]).limit(1).to_arrow()
         return str(found.column("text")[0].as_py()) if found.num_rows else ""
 
     def distinct(self, fields: Sequence[str]) -> frozenset[tuple[object, ...]]:

@@ -87,29 +87,13 @@ class Retrieval:
             for hit in hits:
                 if hit.id not in candidates or hit.distance < candidates[hit.id].cosine:
                     candidates[hit.id] = _candidate(name, hit)
-        near = Near([], 0, 0)
+        near, refused = Near([], 0, 0), Refused()
         if remembered is not None:
             near = remembered.plays(vectors[query], Asked(role, candidates.keys(), excluded))
-        refused = Refused()
         if near.plays:
-            missed = [answer for play in near.plays if (answer := play.entry.answer_id) not in candidates]
-            there = {
-                name: {hit.id: hit for hit in view.among(missed, vectors[texts[name]], wanted)} if missed else {}
-                for name, view in views.items()
-            }
-
-            def find(corpus: str, answer: str) -> Candidate | None:
-                # The answer may have moved since, from the fresh tier to the roster.
-                for name in sorted(there, key=lambda one: one != corpus):
-                    if answer in there[name]:
-                        return _candidate(name, there[name][answer])
-                return None
-
-            def judged(candidate: Candidate) -> int | None:
-                assert judge is not None
-                return playbooks.rating(judge, query, views[candidate.corpus].text_of(candidate.id))
-
-            refused = playbooks.apply(candidates, near.plays, find=find, judge=judged if judge else None)
+            missed = [play.entry.answer_id for play in near.plays if play.entry.answer_id not in candidates]
+            there = {name: view.among(missed, vectors[texts[name]], wanted) for name, view in views.items() if missed}
+            refused = _played(candidates, near, query, views, there, judge)
         ranked = sorted(candidates.values(), key=lambda one: (one.distance, one.id))
         if hybrid:
             ranked = _fused(ranked, by_text)
@@ -158,6 +142,31 @@ class Retrieval:
     def _embedded(self, texts: Sequence[str]) -> dict[str, Vector]:
         different = list(dict.fromkeys(texts))
         return dict(zip(different, self.embedder.embed(different, "query"), strict=True))
+
+
+def _played(
+    candidates: dict[str, Candidate],
+    near: Near,
+    query: str,
+    views: Mapping[str, View],
+    missed: Mapping[str, Sequence[Hit]],
+    judge: Judge | None,
+) -> Refused:
+    """Let recorded answers act on the candidates; `missed` are those that retrieval did not find, by corpus."""
+    there = {name: {hit.id: hit for hit in hits} for name, hits in missed.items()}
+
+    def find(corpus: str, answer: str) -> Candidate | None:
+        # The answer may have moved since, from the fresh tier to the roster.
+        for name in sorted(there, key=lambda one: one != corpus):
+            if answer in there[name]:
+                return _candidate(name, there[name][answer])
+        return None
+
+    def judged(candidate: Candidate) -> int | None:
+        assert judge is not None
+        return playbooks.rating(judge, query, views[candidate.corpus].text_of(candidate.id))
+
+    return playbooks.apply(candidates, near.plays, find=find, judge=judged if judge else None)
 
 
 def _checked(query: object, k: object, exclude_ids: Sequence[str]) -> frozenset[str]:

@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from lakehouse.chain.manifests import manifest_days
 from lakehouse.errors import RecordError, UsageError
+from lakehouse.files import sha256_of
 from lakehouse.gates import waivers
 from lakehouse.gates.verdicts import (
     MISSING,
@@ -22,7 +23,7 @@ from lakehouse.gates.verdicts import (
 )
 from lakehouse.lake import Lake
 from lakehouse.publish.exports import EXPORTS
-from lakehouse.publish.gating import EXPORT_GATES
+from lakehouse.publish.gating import EXPORT_GATES, file_of
 from lakehouse.records import Verdict
 from lakehouse.timestamps import written
 from lakehouse_dagster.commands.shell import DEFAULT_LAKE, JsonOption, LakeOption, Out, open_lake
@@ -61,8 +62,11 @@ def list_gates(
         out.say(f"[red]line {number} of {waivers.log_path(opened)} is no waiver[/red]; it lets nothing through")
     counts = {state: sum(row["state"] == state for row in rows) for state in STATES}
     out.say(", ".join(f"{number:,} {state}" for state, number in counts.items()) + ".")
-    if counts["missing"] or counts["stale"]:
+    unseen = [row for row in rows if row["state"] in ("missing", "stale")]
+    if any(row["day"] for row in unseen):
         out.say("The next `lakehouse distill` lets the gates look again that are missing or stale.")
+    if any(not row["day"] for row in unseen):
+        out.say("`lakehouse distill --day` of any day publishes anew, and lets the gates of the exports look again.")
     if any(row["state"] == "red" and row["day"] for row in shown):
         out.say("What to do: docs/gates.md, or read the verdict's file below gates/.")
     out.answer(gates=shown, counts=counts, waiver_lines_refused=refused)
@@ -175,8 +179,11 @@ def _verdicts(lake: Lake, day: str | None) -> Iterator[tuple[str, str | None, st
         for asset in (*EXPORTS, *ALONE):
             verdicts = read_verdicts(lake, asset)
             there = asset in EXPORTS and EXPORTS[asset].main(lake).exists()
-            for check in dict.fromkeys([*verdicts, *(REQUIRED_OF_EXPORTS[asset] if there else ())]):
-                yield asset, None, check, verdicts.get(check), None
+            required = REQUIRED_OF_EXPORTS[asset] if there else ()
+            for check in dict.fromkeys([*verdicts, *required]):
+                path = file_of(lake, EXPORTS[asset], check) if check in required else None
+                data = sha256_of(path) if path is not None and path.is_file() else None
+                yield asset, None, check, verdicts.get(check), data
             if asset in ALONE and not verdicts and lake.gate(asset).exists():
                 yield asset, None, "*", None, None
 

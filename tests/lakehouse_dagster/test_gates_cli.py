@@ -109,6 +109,14 @@ def test_a_verdict_on_other_data_is_listed_as_stale(lab: Lab, shell: Shell) -> N
     }
 
 
+def test_a_published_file_that_changed_makes_its_gates_stale(lab: Lab, shell: Shell) -> None:
+    path = lab.lake.sft / "sft_export.jsonl"
+    path.write_bytes(path.read_bytes().replace(b"a1", b"a2"))
+    states = {row["gate"]: row["state"] for row in listed(shell, "--all")["gates"] if row["gate"].startswith("sft")}
+    assert states["sft_export/contamination_firewall"] == states["sft_export/contract"] == "stale"
+    assert "lakehouse distill --day" in shell("list")[1]
+
+
 def test_a_torn_line_of_the_log_of_waivers_is_told(lab: Lab, shell: Shell) -> None:
     lab.write("gate_waivers", b'{"asset": "evi', end=b"")
     assert "line 1 of " in shell("list")[1]

@@ -286,8 +286,26 @@ def test_an_id_never_becomes_a_filter(room: Room, hostile: str) -> None:
         assert [*queries.vectors_by_id(writer.table, ["f0", hostile])] == ["f0"]
 
 
-@given(st.lists(st.text(), min_size=1, max_size=4))
-def test_quotes_in_a_filter_are_doubled(values: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("values", "written"),
+    [
+        (["x' OR '1'='1"], "id IN ('x'' OR ''1''=''1')"),
+        (["''", "b"], "id IN ('''''', 'b')"),
+        (["a\\'b"], "id IN ('a\\''b')"),
+        ([], "false"),
+    ],
+)
+def test_quotes_in_a_filter_are_doubled(values: list[str], written: str) -> None:
+    assert one_of("id", values) == written
+
+
+def test_a_nul_character_is_not_filtered_by() -> None:
+    with pytest.raises(UsageError, match="NUL"):
+        one_of("id", ["a\0b"])
+
+
+@given(st.lists(st.text().filter(lambda text: "\0" not in text), min_size=1, max_size=4))
+def test_a_filter_holds_the_values_and_nothing_else(values: list[str]) -> None:
     literal = r"'(?:[^']|'')*'"
     text = one_of("id", values)
     assert re.fullmatch(rf"id IN \({literal}(, {literal})*\)", text)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from lakehouse.errors import UsageError
 from lakehouse.search.columns import Column, distinct
-from lakehouse.search.filters import Condition, conditions, ids_in, literal, meets
+from lakehouse.search.filters import Condition, conditions, meets
 
 ROW = {"role": "Welder", "age": 41, "score": 0.5, "day": True, "certs": ["OSHA-10", "forklift"], "none": None}
 
@@ -79,45 +77,6 @@ def test_a_wrong_condition_is_refused_by_name(where: object, named: str) -> None
 
 def test_no_conditions_are_none() -> None:
     assert conditions(None) == conditions([]) == ()
-
-
-@pytest.mark.parametrize(
-    ("value", "written"),
-    [
-        ("x' OR '1'='1", "'x'' OR ''1''=''1'"),
-        ("''", "''''''"),
-        ("a\\'b", "'a\\''b'"),
-        (True, "true"),
-        (1, "1"),
-        (0.5, "0.5"),
-        (-1e300, "-1e+300"),
-    ],
-)
-def test_quotes_are_doubled(value: str | float, written: str) -> None:
-    assert literal(value) == written
-
-
-def test_a_nul_character_is_refused() -> None:
-    with pytest.raises(UsageError):
-        literal("a\0b")
-
-
-@given(st.lists(st.text().filter(lambda text: "\0" not in text), max_size=4))
-def test_a_filter_holds_the_ids_and_nothing_else(ids: list[str]) -> None:
-    """Read as SQL reads literals, the filter gives the ids back."""
-    written = ids_in(ids)
-    if not ids:
-        assert written == "false"
-        return
-    rest, read = written.removeprefix("id IN (").removesuffix(")"), []
-    while rest:
-        assert rest[0] == "'"
-        end = 1
-        while rest[end : end + 2] == "''" or rest[end] != "'":
-            end += 2 if rest[end] == "'" else 1
-        read.append(rest[1:end].replace("''", "'"))
-        rest = rest[end + 1 :].removeprefix(", ")
-    assert read == ids
 
 
 def test_a_column_tells_types_apart_and_reads_keywords() -> None:
