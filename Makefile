@@ -85,7 +85,7 @@ home:
 
 # One stamp per set of extras, made anew when what it was installed from changes.
 .venv/installed-base: EXTRAS :=
-.venv/installed-dev: EXTRAS := [dev,retrieval]
+.venv/installed-dev: EXTRAS := [dev,retrieval,chat]
 .venv/installed-bench: EXTRAS := [bench,retrieval]
 .venv/installed-%: pyproject.toml constraints.txt | .venv/bin/python
 	@echo "Installing lakehouse-dagster$(EXTRAS) into .venv ..."

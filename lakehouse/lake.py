@@ -86,6 +86,21 @@ class Lake:
         """The folder of the published SFT export."""
         return self.root / "distilled" / "sft"
 
+    @property
+    def sessions(self) -> Path:
+        """The log of iterate, one line a call."""
+        return self.raw / "sessions.jsonl"
+
+    @property
+    def replays(self) -> Path:
+        """The log of replays."""
+        return self.raw / "replay_runs.jsonl"
+
+    @property
+    def subjects(self) -> Path:
+        """The folder of the subjects, one folder each."""
+        return self.root / "subjects"
+
     def relative(self, path: Path) -> str:
         """Give a path relative to the lake, as records and receipts name it."""
         return path.relative_to(self.root).as_posix()

@@ -14,7 +14,7 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from lakehouse.canonical import canonical, content_id
-from lakehouse.chat import Message, until_answer, until_text
+from lakehouse.messages import Message, until_answer, until_text
 from lakehouse.records import Category, EvidenceRecord, PreferencePair
 from lakehouse.sft import Content, tools_of
 

@@ -462,3 +462,148 @@ class FreshWorker(Record, kw_only=True):
     recorded_at: str
     recorded_by: str | None = None
     merged_into: str | None = None
+
+
+class FieldFault(Record, kw_only=True):
+    """What is wrong with a field of a payload; `field` is its path, `fills[2].worker_id`."""
+
+    field: str
+    reason: str
+
+
+class Fault(Record, kw_only=True):
+    """What is wrong with a payload as a whole."""
+
+    reason: str
+
+
+class ValidationError(Record, kw_only=True, forbid_unknown_fields=True, rename="pascal"):
+    """An error of a validator, tagged by its one key: `{"Schema": {"field", "reason"}}`, `{"Policy": {"reason"}}`.
+
+    Exactly one field is set; `lakehouse.validators.wire` makes them and reads them, the older flat form too.
+    """
+
+    schema: FieldFault | None = None
+    completeness: Fault | None = None
+    consistency: Fault | None = None
+    policy: Fault | None = None
+
+
+class SessionAttempt(Record, kw_only=True):
+    """One attempt of a session, from 0. `error` says what was wrong, as the next prompt told the model."""
+
+    iteration: int
+    verdict: Literal["accepted", "no_json", "validation_failed", "infra_error"]
+    error: str | None = None
+    latency_ms: int
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+
+
+class SessionRecord(Record, kw_only=True):
+    """One line of `_kb/sessions.jsonl`: a call of iterate with every attempt. Other runtimes append the same.
+
+    `session_id` is the trace id of the caller, or one made here: never empty. `grounded_in_roster` is there for fills: every
+    worker of the artifact is in the roster.
+    """
+
+    schema: Literal["session.iterate.v1"]
+    session_id: str
+    timestamp: str
+    daemon: str
+    kind: str
+    provider: str
+    model: str
+    prompt: str
+    max_iterations: int
+    iterations: int
+    verdict: Literal["accepted", "max_iter_exhausted", "infra_error"]
+    attempts: list[SessionAttempt]
+    artifact: Any | None = None
+    grounded_in_roster: bool | None = None
+    duration_ms: int
+
+
+class Retrieved(Record, kw_only=True):
+    """A passage that a replay had before it answered; `distance` as its corpus measures it."""
+
+    id: str
+    corpus: str
+    distance: float
+
+
+class ReplayRun(Record, kw_only=True):
+    """One line of `_kb/replay_runs.jsonl`: a task done again with what the lake retrieves.
+
+    Ours also say which accepted run it was (`source_run_id`), what the question was made of (`fingerprint`: the same, and
+    the answer stands), and `producer`; other runtimes leave these out.
+    """
+
+    schema: Literal["replay_run.v1"]
+    run_id: str
+    session_id: str
+    task: str
+    retrieved: list[Retrieved]
+    model: str
+    provider: str
+    response: str
+    validation: Validation
+    escalated: bool
+    recorded_at: str
+    duration_ms: int
+    producer: str | None = None
+    task_id: str | None = None
+    source_run_id: str | None = None
+    fingerprint: str | None = None
+
+
+class SubjectManifest(Record, kw_only=True):
+    """`subjects/<id>/manifest.json`: a person (or a thing) whose data is looked at, and under which key its log is signed.
+
+    `retention` is an ISO 8601 duration, or words; `audit_log` is relative to the manifest's folder.
+    """
+
+    schema_version: Literal[1]
+    subject_id: str
+    kind: str
+    created_at: str
+    retention: str
+    key_id: str
+    datasets: list[str]
+    audit_log: str
+
+
+class AuditAccessor(Record, kw_only=True):
+    """Who looked: all four are written, an empty `trace_id` too."""
+
+    daemon: str
+    user: str
+    purpose: str
+    trace_id: str
+
+
+class SubjectAuditRow(Record, kw_only=True):
+    """One line of a subject's `audit.jsonl`. `hmac` signs the line without it; `prev_hmac` is that of the row before.
+
+    For writing. A line is verified as it stands, never through this type: stamps keep the bytes they came with.
+    """
+
+    schema: Literal["subject_audit.v1"]
+    ts: str
+    subject_id: str
+    accessor: AuditAccessor
+    fields_accessed: list[str]
+    result: str
+    key_id: str
+    prev_hmac: str
+    hmac: str
+
+
+class SubjectAnchor(Record, kw_only=True):
+    """How many rows a subject's log has and the last one's `hmac`, signed, kept outside the log's folder."""
+
+    subject_id: str
+    count: int
+    tip: str
+    key_id: str
+    hmac: str

@@ -54,14 +54,51 @@ class CardSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     url: str | None = None
 
 
+class ProviderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[chat.providers.<name>]`: where a provider answers, and under which name its key is looked up.
+
+    Absent keys are the provider's own. `env_file` is a `.env` file for its key alone.
+    """
+
+    url: str | None = None
+    key_env: str | None = None
+    env_file: str | None = None
+
+
+class ChatSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[chat]`: patience of one request in seconds, tries of one call in all, and the providers."""
+
+    timeout: Annotated[float, msgspec.Meta(gt=0)] = 120.0
+    tries: Annotated[int, msgspec.Meta(ge=1, le=10)] = 3
+    providers: dict[str, ProviderSettings] = {}
+
+
+class ReplaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[replay]`: how many of the newest accepted tasks are done again, by which models, with how many passages.
+
+    A model is a name or a tier of `[models]`. Without `stronger` nothing is asked a second time.
+    """
+
+    tasks: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 20
+    passages: Annotated[int, msgspec.Meta(ge=1, le=100)] = 6
+    model: str = "extractive/rag"
+    stronger: str | None = None
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All of `lakehouse.toml`. `workers` is the number of processes for big days (0: one per core)."""
+    """All of `lakehouse.toml`.
+
+    `workers` is the number of processes for big days (0: one per core), `models` names a model per tier.
+    """
 
     first_day: str | None = None
     workers: Annotated[int, msgspec.Meta(ge=0)] = 0
     sft: SftSettings = SftSettings()
     card: CardSettings = CardSettings()
     rag: RagSettings = RagSettings()
+    models: dict[str, str] = {}
+    chat: ChatSettings = ChatSettings()
+    replay: ReplaySettings = ReplaySettings()
     streams: dict[str, dict[str, Any]] = {}
     imports: dict[str, dict[str, str]] = {}
 

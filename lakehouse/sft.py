@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from lakehouse.canonical import content_id, text_id
-from lakehouse.chat import clean
+from lakehouse.messages import clean
 from lakehouse.firewall import admit
 from lakehouse.records import EvidenceRecord, ScoredRun, SftSample
 from lakehouse.streams import Stream

@@ -1,7 +1,7 @@
 """A sample in the shapes that trainers take.
 
 Here: pure functions from a sample to the objects of TRL's `messages` and `prompt`/`completion` files. Not here: files,
-single messages (`lakehouse/chat.py`), pairs (`preference.py`).
+single messages (`lakehouse/messages.py`), pairs (`preference.py`).
 
 Both are conversational, so that every line of a file has one type: loaders infer it from all lines. The context line
 stands under the instruction, as Alpaca's `input` does. Source: TRL documentation, "Dataset formats and types".
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import msgspec
 
-from lakehouse.chat import Message, until_answer
+from lakehouse.messages import Message, until_answer
 from lakehouse.records import SftSample
 
 

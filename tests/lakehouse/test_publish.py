@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lakehouse.chat import clean
+from lakehouse.messages import clean
 from lakehouse.errors import GateFailed, LakehouseError, SftContamination
 from lakehouse.files import sha256_of
 from lakehouse.gates.verdicts import verdict

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakehouse.chat import clean
+from lakehouse.messages import clean
 from lakehouse.errors import UsageError
 from lakehouse.importers import IMPORTERS, ImportedRun, ImportOptions, Refused, import_file
 

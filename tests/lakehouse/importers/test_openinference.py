@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lakehouse.chat import clean
+from lakehouse.messages import clean
 from lakehouse.importers import ImportedRun, ImportOptions, Refused, import_file, openinference
 
 FIXTURES = Path(__file__).parent / "fixtures"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lakehouse.chat import clean
+from lakehouse.messages import clean
 from lakehouse.errors import UsageError
 from lakehouse.importers import ImportedRun, ImportOptions, Refused, import_file, otel_genai
 
