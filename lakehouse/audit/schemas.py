@@ -71,7 +71,8 @@ def _lost(kind: type[Record], name: str, record: Record, value: Any) -> str | No
     """Say what a field's value loses on its way, or `None`."""
     line = encode(record)
     written = msgspec.json.decode(line)
-    if (name in written) != (value is not None):
+    on_the_wire = next(field.encode_name for field in msgspec.structs.fields(kind) if field.name == name)
+    if (on_the_wire in written) != (value is not None):
         return f"{value!r} is left out" if value is not None else "an absent value is written"
     try:
         back = getattr(msgspec.json.decode(line, type=kind), name)

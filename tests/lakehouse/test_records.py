@@ -21,7 +21,9 @@ TYPES: list[type[records.Record]] = [
     for _, kind in inspect.getmembers(records, inspect.isclass)
     if issubclass(kind, records.Record) and kind is not records.Record
 ]
-VERSIONED = [kind for kind in TYPES if {"schema_version", "schema"} & set(kind.__struct_fields__)]
+VERSIONED = [kind for kind in TYPES if {"schema_version", "schema"} & set(kind.__struct_encode_fields__)]
+OPEN = [kind for kind in TYPES if not kind.__struct_config__.forbid_unknown_fields]
+"""All but those whose keys are a closed set of tags: there an unknown one is an error."""
 EMPTY = {str: "", int: 0, float: 0.0, bool: False, Any: ""}
 
 
@@ -53,6 +55,11 @@ def emptiest(kind: type[records.Record], *, absent: bool = False) -> Any:
     )
 
 
+def on_the_wire(kind: type[records.Record]) -> dict[str, str]:
+    """Give the key of each field."""
+    return dict(zip(kind.__struct_fields__, kind.__struct_encode_fields__, strict=True))
+
+
 def fields() -> list[tuple[type[records.Record], str]]:
     return [(kind, name) for kind in TYPES for name in kind.__struct_fields__]
 
@@ -69,11 +76,11 @@ def test_an_empty_value_is_written_and_comes_back(kind: type[records.Record], na
     written = json.loads(encode(record))
     back = getattr(msgspec.json.decode(encode(record), type=kind), name)
     value = getattr(record, name)
-    assert name in written
+    assert on_the_wire(kind)[name] in written
     assert back == value
     assert type(back) is type(value)
     if not isinstance(value, msgspec.Struct):
-        assert written[name] == value
+        assert written[on_the_wire(kind)[name]] == value
 
 
 @pytest.mark.parametrize("kind", TYPES)
@@ -99,11 +106,17 @@ def test_a_field_that_may_be_absent_defaults_to_none_and_no_other_has_a_default(
 
 @pytest.mark.parametrize("kind", TYPES)
 def test_keys_stand_in_declared_order(kind: type[records.Record]) -> None:
-    declared = list(inspect.get_annotations(kind))
+    declared = [on_the_wire(kind)[name] for name in inspect.get_annotations(kind)]
     assert list(json.loads(encode(emptiest(kind)))) == declared
 
 
-@pytest.mark.parametrize("kind", TYPES)
+def test_an_unknown_tag_of_a_validation_error_is_an_error() -> None:
+    assert [kind for kind in TYPES if kind not in OPEN] == [records.ValidationError]
+    with pytest.raises(msgspec.ValidationError, match="Grammar"):
+        msgspec.json.decode(b'{"Grammar":{"reason":"x"}}', type=records.ValidationError)
+
+
+@pytest.mark.parametrize("kind", OPEN)
 def test_an_unknown_field_is_ignored(kind: type[records.Record]) -> None:
     record = emptiest(kind)
     line = encode(record)[:-1] + (b"," if len(encode(record)) > 2 else b"") + b'"later":{"x":[1]}}'
