@@ -19,7 +19,7 @@ EVERYTHING := .[all,bench,dev,postgres] torch==2.13.0
 .DELETE_ON_ERROR:
 # Two installs into one environment would trip over each other.
 .NOTPARALLEL:
-.PHONY: help run ui test lint format bench bench-exports bench-gates bench-retrieval soak constraints clean home
+.PHONY: help run ui test lint format bench bench-exports bench-gates bench-retrieval bench-validators soak constraints clean home
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ bench-gates: .venv/installed-bench ## print what the gates cost beside the chain
 
 bench-retrieval: .venv/installed-bench ## print the speed of search beside its peers
 	@$(BIN)/python benchmarks/retrieval.py $(ARGS)
+
+bench-validators: .venv/installed-bench ## print how many payloads are validated a second, over 100,000 workers
+	@$(BIN)/python benchmarks/validators.py $(ARGS)
 
 soak: .venv/installed-bench ## kill the chain again and again and check what it leaves
 	@$(BIN)/python benchmarks/soak.py $(ARGS)

@@ -445,7 +445,8 @@ class PlaybookEntry(Record, kw_only=True):
 class FreshWorker(Record, kw_only=True):
     """One line of `_kb/fresh_workers.jsonl`: a worker who is searched before any roster holds them.
 
-    The latest line of an id holds. One with `merged_into` says that the worker moved to that corpus.
+    The latest line of an id holds. One with `merged_into` says that the worker moved to that corpus. `email`, `phone` and
+    `blacklisted` are for the validators: no search embeds, shows or filters them.
     """
 
     id: str
@@ -459,6 +460,9 @@ class FreshWorker(Record, kw_only=True):
     available: bool | None = None
     shift: str | None = None
     years: int | None = None
+    email: str | None = None
+    phone: str | None = None
+    blacklisted: bool | None = None
     recorded_at: str
     recorded_by: str | None = None
     merged_into: str | None = None

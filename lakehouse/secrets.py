@@ -148,6 +148,11 @@ def find(text: str) -> Finding | None:
     return None
 
 
+def holds_ssn(text: str) -> bool:
+    """Say whether a text holds a social security number, whatever else is found in it."""
+    return any(reason_code == "pii_ssn" for _, _, reason_code, _ in _spans(text))
+
+
 def mask(text: str) -> str:
     """Replace every finding by `[pii_ssn]` or `[secret:<kind>]`; nothing is found in the result."""
     # What stood beside a number can have hidden its neighbour, so it is looked at until nothing is left.

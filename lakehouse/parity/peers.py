@@ -38,6 +38,7 @@ MOST_STDERR = 64 << 10
 TRIES = 3
 """How often in a row a peer may not be reached before it is not asked again."""
 _UNKNOWN_PATH = frozenset({404, 405, 501})
+_REFUSED = 400
 _ERROR, _NAMES_ERROR = re.compile(r"\s*[\w.]*[Ee]rror\b"), re.compile(r"[Ee]rror")
 
 
@@ -224,13 +225,14 @@ class Http:
         request = urllib.request.Request(  # noqa: S310 - the scheme was checked where the peer was made
             self.base.rstrip("/") + path, body, {"Content-Type": "application/json", "Accept": "application/json"}
         )
+        refused: int | None = None
         try:
             with urllib.request.urlopen(request, timeout=self.timeout) as response:  # noqa: S310 - as above
                 data = response.read(MOST_BYTES + 1)
         except urllib.error.HTTPError as error:
-            error.close()
-            kind: Literal["unsupported", "failed"] = "unsupported" if error.code in _UNKNOWN_PATH else "failed"
-            return NoAnswer(kind, f"HTTP {error.code} for {path}")
+            with error:
+                data = error.read(MOST_BYTES + 1) if error.code == _REFUSED else b""
+            refused = error.code
         except TimeoutError:
             return NoAnswer("unreachable", f"no answer within {self.timeout:g} s")
         except (OSError, http.client.HTTPException) as error:
@@ -238,13 +240,17 @@ class Http:
             if isinstance(reason, TimeoutError):
                 return NoAnswer("unreachable", f"no answer within {self.timeout:g} s")
             return NoAnswer("unreachable", f"it cannot be reached ({reason})")
+        takes = adapter.refused if adapter is not None and refused == _REFUSED else None
+        if refused is not None and takes is None:
+            kind: Literal["unsupported", "failed"] = "unsupported" if refused in _UNKNOWN_PATH else "failed"
+            return NoAnswer(kind, f"HTTP {refused} for {path}")
         if adapter is None:
             return reply(data)
         decoded = _decode(data)
         if isinstance(decoded, NoAnswer):
             return decoded
         try:
-            return Answer(adapter.answer(decoded.value))
+            return Answer(takes(_REFUSED, decoded.value) if takes else adapter.answer(decoded.value))
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             return NoAnswer("failed", f"the answer is not of the shape of {path} ({type(error).__name__}: {error})")
 

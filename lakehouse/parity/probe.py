@@ -31,11 +31,15 @@ class Fixture:
 
 @dataclass(frozen=True)
 class HttpAdapter:
-    """How a probe speaks to an HTTP peer that has its own interface: `path` below the base URL, both bodies."""
+    """How a probe speaks to an HTTP peer that has its own interface: `path` below the base URL, both bodies.
+
+    `refused` makes an answer of a status 400 and its body, for interfaces of which a refusal is an answer.
+    """
 
     path: str
     request: Callable[[Any], Any]
     answer: Callable[[Any], Any]
+    refused: Callable[[int, Any], Any] | None = None
 
 
 def same(answer: Any) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -39,8 +40,23 @@ _FLUSH: Final = 2_000
 def workers(seed: int, count: int, prefix: str = "w-") -> Iterator[dict[str, Any]]:
     """Draw `count` workers as rows of `SCHEMA`, with ids from `<prefix>1`. Memory: one row."""
     chance = Random(f"{seed}/{prefix}").random  # noqa: S311 - sample data, no secret
+    private = Random(f"{seed}/{prefix}/private").random  # noqa: S311 - as above
     for number in range(1, count + 1):
-        yield _worker(chance, f"{prefix}{number}")
+        worker = _worker(chance, f"{prefix}{number}")
+        yield worker | _private(private, worker["name"], f"{prefix}{number}")
+
+
+def _private(chance: Chance, name: str, worker_id: str) -> dict[str, Any]:
+    """Draw how a worker is reached, from what is reserved for fiction (RFC 2606, 555-01xx), and whether they are barred.
+
+    Numbers below 555-0150 are left for offices and examples.
+    """
+    local = ".".join([*name.lower().split(), re.sub("[^a-z0-9]", "", worker_id.lower())])
+    return {
+        "email": f"{local}@staff.example",
+        "phone": f"{200 + int(chance() * 800)}-555-{150 + int(chance() * 50):04d}",
+        "blacklisted": chance() < 0.02,
+    }
 
 
 def _worker(chance: Chance, worker_id: str) -> dict[str, Any]:
@@ -100,7 +116,7 @@ def _write_csv(path: Path, rows: Iterator[dict[str, Any]]) -> None:
     with Staged(path) as file:
         for number, row in enumerate(rows, 1):
             cells = row | {"certs": ";".join(row["certs"]), "skills": ";".join(row["skills"])}
-            cells["available"] = "true" if row["available"] else "false"
+            cells |= {name: "true" if row[name] else "false" for name in ("available", "blacklisted")}
             writer.writerow(cells.values())
             if number % _FLUSH == 0:
                 file.write(text.getvalue().encode())

@@ -27,6 +27,9 @@ COLUMNS: Final = (
     Column("available", "flag"),
     Column("shift", "text"),
     Column("years", "count", aliases=("years_experience",)),
+    Column("email", "text", aliases=("email_address",)),
+    Column("phone", "text", aliases=("phone_number", "mobile")),
+    Column("blacklisted", "flag"),
 )
 """What a roster may hold; a column that is not `required` may be missing, other columns are left aside."""
 
@@ -37,7 +40,10 @@ SCHEMA: Final = pa.schema(
 )
 """The one Arrow schema of a roster. Texts and lists are empty where nothing is known, `available` and `years` null."""
 
-_FILTERED: Final = tuple(one.name for one in COLUMNS if one.name not in ("id", "resume_text"))
+PRIVATE: Final = frozenset({"email", "phone", "blacklisted"})
+"""What validators alone read of a worker: it is never embedded, shown by a search or filtered by."""
+
+_FILTERED: Final = tuple(one.name for one in COLUMNS if one.name not in {"id", "resume_text", *PRIVATE})
 
 
 def head_of(role: str, city: str, state: str) -> str:
@@ -63,7 +69,7 @@ def text_of(row: Mapping[str, Any]) -> str:
 
 
 def metadata_of(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Give what a result shows and a filter may ask of a worker: every column but the id and the resume.
+    """Give what a result shows and a filter may ask of a worker: every column but the id, the resume and private ones.
 
     What is not known is left out.
     """

@@ -15,12 +15,18 @@ from lakehouse.parity.probes.audit_baseline import AUDIT_BASELINE
 from lakehouse.parity.probes.canonical_json import CANONICAL_JSON
 from lakehouse.parity.probes.extract_json import EXTRACT_JSON
 from lakehouse.parity.probes.materializer import MATERIALIZER
+from lakehouse.parity.probes.session_log import SESSION_LOG
+from lakehouse.parity.probes.subject_audit import SUBJECT_AUDIT
+from lakehouse.parity.probes.validator import VALIDATOR
 
 PROBES: tuple[Probe, ...] = (
     EXTRACT_JSON,
     CANONICAL_JSON,
     MATERIALIZER,
     AUDIT_BASELINE,
+    SESSION_LOG,
+    VALIDATOR,
+    SUBJECT_AUDIT,
     *([embed.EMBED] if embed.can_run() else []),
 )
 

@@ -6,6 +6,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -144,6 +145,8 @@ class Handler(BaseHTTPRequestHandler):
             self._send(200, json.dumps({"answer": {"double": 2 * body["input"]["number"]}}))
         elif self.path == "/own":
             self._send(200, json.dumps({"doubles": [2 * number for number in body["numbers"]]}))
+        elif self.path == "/strict":
+            self._send(400, json.dumps({"refused": body["numbers"]}))
         elif self.path == "/sick/v1/parity/doubling":
             self._send(500, "oh no")
         elif self.path == "/refusing/v1/parity/doubling":
@@ -193,6 +196,13 @@ def test_a_server_with_its_own_interface_is_asked_through_an_adapter(server: str
     wrong = HttpAdapter("/own", lambda q: {"numbers": [q["number"]]}, lambda body: body["triples"][0])
     found = Http(server).ask(doubling(http=(wrong,)), FIXTURE)
     assert found == NoAnswer("failed", "the answer is not of the shape of /own (KeyError: 'triples')")
+
+
+def test_a_refusal_is_an_answer_where_the_adapter_takes_it_for_one(server: str) -> None:
+    plain = HttpAdapter("/strict", lambda q: {"numbers": [q["number"]]}, lambda body: body)
+    taking = replace(plain, refused=lambda status, body: {"status": status, "body": body})
+    assert Http(server).ask(doubling(http=(taking,)), FIXTURE) == Answer({"status": 400, "body": {"refused": [3]}})
+    assert Http(server).ask(doubling(http=(plain,)), FIXTURE) == NoAnswer("failed", "HTTP 400 for /strict")
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,9 @@ def test_the_other_implementation_says_which_probes_it_knows() -> None:
         ("canonical_json", 15),
         ("materializer", 2),
         ("audit_baseline", 3),
+        ("session_log", 4),
+        ("validator", 6),
+        ("subject_audit", 6),
         *([("embed", 8)] if can_run() else []),
     ],
 )

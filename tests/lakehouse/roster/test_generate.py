@@ -1,5 +1,6 @@
 """Made rosters: the same from the same seed, spread over roles and places, resumes as people write them."""
 
+import re
 from collections import defaultdict
 
 import orjson
@@ -10,7 +11,7 @@ from lakehouse.errors import UsageError
 from lakehouse.files import sha256_of
 from lakehouse.roster.generate import workers, write_roster, write_rosters
 from lakehouse.roster.reading import read_roster
-from lakehouse.roster.schema import SCHEMA, metadata_of, text_of
+from lakehouse.roster.schema import PRIVATE, SCHEMA, metadata_of, text_of
 from lakehouse.roster.trades import TRADES
 from lakehouse.secrets import scan
 
@@ -123,7 +124,27 @@ def test_the_embedded_text_says_role_and_place_first_and_no_name(rows):
 
 def test_metadata_is_what_can_be_filtered_and_leaves_out_what_is_unknown(rows):
     row = rows[0]
-    assert set(metadata_of(row)) == set(SCHEMA.names) - {"id", "resume_text"}
+    assert set(metadata_of(row)) == set(SCHEMA.names) - {"id", "resume_text"} - PRIVATE
     unknown = {**row, "available": None, "years": None, "shift": "", "certs": []}
     assert set(metadata_of(row)) - set(metadata_of(unknown)) == {"available", "years", "shift", "certs"}
     assert metadata_of({**row, "available": False, "years": 0}).items() >= {"available": False, "years": 0}.items()
+
+
+def test_nothing_private_is_embedded_or_shown(rows):
+    for row in (*rows[:200], *(row for row in rows if row["blacklisted"])):
+        told = text_of(row) + repr(metadata_of(row))
+        assert row["email"] not in told
+        assert row["phone"] not in told
+        assert "blacklisted" not in told
+
+
+def test_contacts_are_made_of_what_nobody_has_and_few_are_barred(rows):
+    assert len({row["email"] for row in rows}) == len(rows)
+    assert all(row["email"].endswith("@staff.example") for row in rows)
+    assert all(re.fullmatch(r"[2-9][0-9]{2}-555-01[5-9][0-9]", row["phone"]) for row in rows)
+    assert 10 < sum(row["blacklisted"] for row in rows) < 100
+
+
+def test_two_rosters_share_no_email():
+    ours, theirs = ({row["email"] for row in workers(7, 500, prefix)} for prefix in ("w-", "e-"))
+    assert ours.isdisjoint(theirs)

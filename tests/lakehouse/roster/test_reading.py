@@ -132,6 +132,9 @@ def test_csv_reads_quoted_line_ends_windows_lines_a_bom_and_other_names_of_colum
         "available": None,
         "shift": "",
         "years": None,
+        "email": "",
+        "phone": "",
+        "blacklisted": None,
     }
 
 

@@ -1,0 +1,105 @@
+"""The validator of emails to workers: `{to, subject, body, worker_id?}`.
+
+Here: its rules, stage by stage as in `fill.py`. The worker is the one that `worker_id` names; without it, whoever has the
+address. Not here: what an address is (`contacts.py`), placeholders and social security numbers (`text.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from lakehouse.records import ValidationError
+from lakehouse.validators.contacts import LONGEST_EMAIL, email_key, email_keys, is_email, phone_keys, same_email
+from lakehouse.validators.fill import no_such_worker
+from lakehouse.validators.roster import Workers
+from lakehouse.validators.shape import Field, Shape, one_line, short_text, text
+from lakehouse.validators.text import has_ssn, placeholder, readings
+from lakehouse.validators.wire import completeness, consistency, policy
+
+LONGEST_SUBJECT: Final = 200
+_PARTS: Final = ("subject", "body")
+
+
+def _address(value: Any) -> str | None:
+    if type(value) is not str:
+        return "must be a text"
+    if not value or value.isspace():
+        return "is empty"
+    return None if len(value) <= LONGEST_EMAIL and is_email(value) else "is no email address"
+
+
+EMAIL: Final = Shape(
+    "an email",
+    [
+        Field("to", _address),
+        Field("subject", one_line),
+        Field("body", text),
+        Field("worker_id", short_text, required=False),
+    ],
+)
+
+
+def validate_email(payload: Any, roster: Workers) -> list[ValidationError]:
+    """Hold an email against its rules: Schema, then Completeness, Consistency and Policy."""
+    errors = list(EMAIL.errors(payload))
+    if errors:
+        return errors
+    errors = list(_completeness(payload))
+    if errors:
+        return errors
+    owners, error = _owners(payload, roster)
+    return [error] if error is not None else list(_policy(payload, owners, roster))
+
+
+def _completeness(payload: Mapping[str, Any]) -> Iterator[ValidationError]:
+    if len(payload["subject"]) > LONGEST_SUBJECT:
+        yield completeness(f"the subject has {len(payload['subject'])} characters, {LONGEST_SUBJECT} at most")
+    yield from unfinished(payload, _PARTS)
+
+
+def unfinished(payload: Mapping[str, Any], parts: tuple[str, ...]) -> Iterator[ValidationError]:
+    """Give the errors of texts that are blank, or hold a place that nobody filled in."""
+    for part in parts:
+        if not payload[part].strip():
+            yield completeness(f"the {part} is empty")
+        elif placeholder(payload[part]) is not None:
+            yield completeness(f"the {part} holds a placeholder that was not filled in")
+
+
+def _owners(payload: Mapping[str, Any], roster: Workers) -> tuple[frozenset[str], ValidationError | None]:
+    """Give the ids of those to whom the email goes, and what is wrong with that."""
+    to, worker_id = payload["to"], payload.get("worker_id")
+    if worker_id is None:
+        holders = roster.with_email(email_key(to))
+        owners = frozenset(one for one in holders if (held := roster.get(one)) and same_email(held.email, to))
+        why = "" if len(roster) else ", for there is no roster"
+        return owners, None if owners else consistency(f"to: no worker of the roster has this email{why}")
+    worker = roster.get(worker_id)
+    if worker is None:
+        return frozenset(), no_such_worker("worker_id", worker_id, roster)
+    if not worker.email:
+        return frozenset(), consistency(f"to: the roster has no email of {worker_id}")
+    if not same_email(worker.email, to):
+        return frozenset(), consistency(f"to: is not the email of {worker_id}")
+    return frozenset((worker_id,)), None
+
+
+def _policy(payload: Mapping[str, Any], owners: frozenset[str], roster: Workers) -> Iterator[ValidationError]:
+    for part in _PARTS:
+        yield from no_ssn(payload, part)
+        looks = readings(payload[part])[-1]
+        if any(_of_others(roster.with_email(key), owners) for key in email_keys(looks)):
+            yield policy(f"the {part} holds the email of another worker")
+        if roster.has_phones and any(_of_others(roster.with_phone(key), owners) for key in phone_keys(looks)):
+            yield policy(f"the {part} holds the phone number of another worker")
+
+
+def no_ssn(payload: Mapping[str, Any], part: str) -> Iterator[ValidationError]:
+    """Give the error of a text that holds a social security number."""
+    if has_ssn(payload[part]):
+        yield policy(f"the {part} holds a social security number")
+
+
+def _of_others(ids: tuple[str, ...], owners: frozenset[str]) -> bool:
+    return bool(ids) and owners.isdisjoint(ids)

@@ -1,0 +1,185 @@
+"""What a message must not hold: social security numbers, which no other number is, and places that nobody filled in."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lakehouse.validators.text import has_ssn, placeholder
+
+DASHES = "\u2010\u2011\u2012\u2013\u2014\u2212\ufe63\uff0d"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "123-45-6789",
+        "078-05-1120",
+        "001-01-0001",
+        "899-99-9999",
+        "123 45 6789",
+        "123.45.6789",
+        *(f"123{dash}45{dash}6789" for dash in DASHES),
+        "My SSN is 123-45-6789.",
+        "(123-45-6789)",
+        "SSN: 123456789",
+        "social security number 123456789",
+        "Soc. Sec. No. 123456789",
+        "\uff11\uff12\uff13\uff0d\uff14\uff15\uff0d\uff16\uff17\uff18\uff19",
+        "call 312-555-0143 or send 123-45-6789",
+    ],
+)
+def test_a_social_security_number_is_one(text: str) -> None:
+    assert has_ssn(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "312-555-0143",
+        "(312) 555-0143",
+        "+1 312 555 0143",
+        "+1-312-555-0143",
+        "312.555.0143",
+        "3125550143",
+        "tel:+13125550143;ext=12",
+        "+44 20 7946 0958",
+        "60601-1234",
+        "Chicago, IL 60601-1234",
+        "12-3456789",
+        "EIN 12-3456789",
+        "2026-05-11",
+        "05-11-2026",
+        "11.05.2026",
+        "05/11/2026",
+        "5 11 2026",
+        "2026-131",
+        "20260511",
+        "2026-05-11T06:00:00.123456789Z",
+        "ORDER-123456789",
+        "order 123456789",
+        "PO 123 45 67890",
+        "PO-2026-123456789",
+        "SKU 078-05-11200",
+        "invoice 112-1234567-1234567",
+        "tracking 1Z 999 AA1 01 2345 6784",
+        "card 4111 1111 1111 1111",
+        "192.168.45.6789",
+        "v123.45.6789",
+        "000-45-6789",
+        "666-45-6789",
+        "900-45-6789",
+        "999-45-6789",
+        "123-00-6789",
+        "123-45-0000",
+        "SSN 666456789",
+        "123-456-789",
+        "123-45-67890",
+        "1123-45-6789",
+        "123-45.6789",
+    ],
+)
+def test_other_numbers_are_none(text: str) -> None:
+    assert not has_ssn(text)
+
+
+def digits(low: int, high: int | None = None) -> st.SearchStrategy[str]:
+    return st.text("0123456789", min_size=low, max_size=low if high is None else high)
+
+
+def formed(pattern: str) -> st.SearchStrategy[str]:
+    """Draw a text from a pattern in which # is a digit and N one from 2 to 9."""
+    signs = {"#": st.sampled_from("0123456789"), "N": st.sampled_from("23456789")}
+    return st.tuples(*(signs.get(sign, st.just(sign)) for sign in pattern)).map("".join)
+
+
+def any_of(*patterns: str) -> st.SearchStrategy[str]:
+    return st.one_of(map(formed, patterns))
+
+
+PHONES = any_of(
+    "N##-N##-####", "(N##) N##-####", "+1 N## N## ####", "+1-N##-N##-####", "+1 (N##) N##-####", "N##.N##.####",
+    "1.N##.N##.####", "N##N######", "+1N##N######", "N## N## ####", "1-N##-N##-#### x###", "tel:N##-N##-####",
+    "N##/N##-####", "N##\u2011N##\u2011####", "N##\u00a0N##\u00a0####", "N##-####",
+)  # fmt: skip
+ZIPS = any_of("#####", "#####-####", "ZIP #####-####", "IL #####-####", "##### ####", "#####\u2013####")
+EINS = any_of("##-#######", "EIN ##-#######", "EIN: ##-#######", "##\u2010#######")
+ORDERS = any_of(
+    "#########", "ORDER-#########", "order #########", "PO ##########", "PO ### ## #####", "SKU ###-##-#####", "#-###-##-####",
+    "INV-####-#####", "###-#######-#######", "WO ########", "A#########", "#########Z", "###-##-####-##", "####-####-####",
+)  # fmt: skip
+DATES = st.dates().flatmap(
+    lambda day: st.sampled_from(
+        [
+            "%Y-%m-%d",
+            "%m-%d-%Y",
+            "%d.%m.%Y",
+            "%m/%d/%Y",
+            "%d %m %Y",
+            "%Y%m%d",
+            "%Y.%m.%d",
+            "%Y-%j",
+            "%d-%b-%Y",
+            "%m-%d-%y",
+            "%Y %m %d",
+        ]
+    ).map(day.strftime)
+)
+STAMPS = st.datetimes().map(lambda at: at.isoformat() + "Z")
+
+
+@given(
+    number=st.one_of(PHONES, ZIPS, EINS, ORDERS, DATES, STAMPS),
+    around=st.sampled_from(["{}", "Call {}.", "({})", "no: {}, thanks", "\n{}\n"]),
+)
+def test_no_phone_number_zip_ein_date_or_order_number_is_ever_one(number: str, around: str) -> None:
+    assert not has_ssn(around.format(number))
+
+
+@given(
+    numbers=st.lists(st.one_of(PHONES, EINS, DATES), min_size=2, max_size=4),
+    between=st.sampled_from([", ", "; ", " or ", "\n", " / "]),
+)
+def test_nor_are_several_of_them_together(numbers: list[str], between: str) -> None:
+    assert not has_ssn(between.join(numbers))
+
+
+AREAS = st.integers(1, 899).filter(lambda area: area != 666)
+
+
+@given(area=AREAS, group=st.integers(1, 99), serial=st.integers(1, 9999), dash=st.sampled_from("- ." + DASHES))
+def test_every_number_that_can_be_given_out_is_one(area: int, group: int, serial: int, dash: str) -> None:
+    assert has_ssn(f"it is {area:03d}{dash}{group:02d}{dash}{serial:04d}, please")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Hi [NAME],", "Dear [Your Name]:", "[ NAME ]", "[NAME]: please come", "[name]", "[First Name]", "[FIRST_NAME]",
+        "[Client's Address]", "[company name]", "[Start Time]", "[date]", "[TBD]", "[insert]", "[insert date, time]",
+        "[DIRECCIÓN]", "[nombre]", "[NAME](tbd)", "[[name]]", "\uff3bNAME\uff3d", "[see [NAME]]",
+        "{{first_name}}", "{{ date }}", "{{}}", "{{…}}", "{name}", "${rate}", "{% if x %}",
+        "<insert time>", "<insert …>", "<NAME>", "<worker name>", "<your name>", "<DATE>", "<<name>>", "<see [NAME]>",
+        "%NAME%", "%%FIRST_NAME%%", "*|FNAME|*", "__NAME__",
+    ],
+)  # fmt: skip
+def test_a_place_that_nobody_filled_in_is_found(text: str) -> None:
+    assert placeholder(text) is not None
+    assert placeholder(f"Hello, {text} and welcome.\n") is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[text](https://a.example/b)", "[name](https://x.example)", "[your name](#form)", "[docs][ref]", "[text][NAME]",
+        "[name]: https://x.example", "- [ ] steel toes", "- [x] badge", "[X]", "[1]", "[^1]", "see [2], [3]", "[...]", "[…]",
+        "[URGENT] shift", "[Action Required] sign", "[sic]", "[night shift]", "[up to date]", "[see attached]", "[B12]",
+        "list[int]", "a[0]", "<b>bold</b>", "<br/>", "<BR>", "<address>", "<time>", "<title>", '<a href="https://x.example">',
+        "<ann@staff.example>", "<https://x.example/your name>", "x < 3 and y > 2", "I <3 you", "50% off, 20% more", "100%",
+        "a%20b%C3%A9%20", '{"a": 1}', "{color: red}", "{1,2}", "__init__", "____", "$5", "*bold* | cell",
+    ],
+)  # fmt: skip
+def test_other_brackets_are_no_such_place(text: str) -> None:
+    assert placeholder(text) is None
+    assert placeholder(f"Hello, {text} and welcome.\n") is None

@@ -1,0 +1,145 @@
+"""`lakehouse validate`: what it says of a payload, and how it ends."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from lakehouse.errors import LakehouseError
+from lakehouse_dagster.commands.validate import validate_payload
+from tests.lakehouse.validators.conftest import fill
+
+app = typer.Typer()
+app.command("validate")(validate_payload)
+
+
+class Desk:
+    """A lake with two welders, and who types the command there."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        raw = root / "data" / "_kb"
+        raw.mkdir(parents=True)
+        rows = "w-1,Ann Lee,Welder,Flint,MI,ann@staff.example\nw-2,Bo Ray,Welder,Flint,MI,bo@staff.example\n"
+        (raw / "workers.csv").write_text("id,name,role,city,state,email\n" + rows)
+
+    def run(self, *arguments: str, stdin: bytes = b"") -> tuple[int, str, str]:
+        """Give the exit code, what was printed, and the error that a person reads."""
+        done = CliRunner().invoke(app, [*arguments, "--lake", str(self.root / "data")], input=stdin)
+        if isinstance(done.exception, LakehouseError):
+            return done.exception.exit_code, done.stdout, str(done.exception)
+        assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+        return done.exit_code, done.stdout, done.stderr
+
+    def file(self, *payloads: Any) -> str:
+        path = self.root / "payload.json"
+        path.write_bytes(b"\n".join(one if isinstance(one, bytes) else json.dumps(one).encode() for one in payloads))
+        return str(path)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+def test_a_valid_payload_ends_with_0(desk: Desk) -> None:
+    code, out, _ = desk.run("fill", desk.file(fill("w-1", "w-2")))
+    assert (code, "Nothing is wrong with it." in out) == (0, True)
+
+
+def test_an_invalid_one_ends_with_1_and_each_error_is_a_row(desk: Desk) -> None:
+    code, out, _ = desk.run("fill", desk.file(fill("w-1", "w-99", "w-1")))
+    assert code == 1
+    assert "fills[1] (w-99): the roster has no such worker" in out
+    assert "fills[2] (w-1): is in fills[0] already" in out
+
+
+@pytest.mark.parametrize("arguments", [[], ["-"]])
+def test_standard_input_is_read(desk: Desk, arguments: list[str]) -> None:
+    code, out, _ = desk.run("sms", *arguments, "--json", stdin=b'{"body": "SSN 123-45-6789"}')
+    assert code == 1
+    assert json.loads(out) == {
+        "ok": False,
+        "roster": {"workers": 2, "refused": 0},
+        "errors": [{"Policy": {"reason": "the body holds a social security number"}}],
+    }
+
+
+def test_excluded_workers_may_not_be_sent_and_strangers_among_them_are_told(desk: Desk) -> None:
+    code, out, _ = desk.run("fill", desk.file(fill("w-1", "w-2")), "--exclude", "w-2", "--exclude", "w-02")
+    assert code == 1
+    assert "fills[1] (w-2): is excluded" in out
+    assert "excluded, but not in the roster: w-02" in out
+
+
+def test_lines_are_looked_at_one_by_one(desk: Desk) -> None:
+    path = desk.file(fill("w-1"), b"", fill("w-99"), fill("w-2"))
+    code, out, _ = desk.run("fill", path, "--lines")
+    assert (code, "2 of 3 payloads are valid." in out) == (1, True)
+    code, out, _ = desk.run("fill", path, "--lines", "--json")
+    found = json.loads(out)
+    assert (code, found["ok"], found["payloads"], found["unreadable"]) == (1, False, 3, [])
+    assert [(one["line"], len(one["errors"])) for one in found["invalid"]] == [(3, 1)]
+
+
+def test_a_line_that_is_no_json_is_named_and_its_neighbours_go_on(desk: Desk) -> None:
+    path = desk.file(fill("w-99"), b'{"count": 1', fill("w-1"), b"\xff")
+    code, out, _ = desk.run("fill", path, "--lines")
+    assert code == 2
+    assert f"{path}:2 this is no JSON" in out
+    assert "w-99" in out
+    assert "1 of 4 payloads are valid." in out
+    code, out, _ = desk.run("fill", path, "--lines", "--json")
+    assert (code, [one["line"] for one in json.loads(out)["unreadable"]]) == (2, [2, 4])
+
+
+def test_a_file_that_is_no_json_is_named_with_its_line(desk: Desk) -> None:
+    path = desk.file(b'{\n "count": NaN\n}')
+    code, out, told = desk.run("fill", path, "--json")
+    assert (code, out) == (2, "")
+    assert f"{path}:2: this is no JSON" in told
+    assert "--lines" in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["letter"], "name one of email, fill, sms"),
+        (["fill", "nowhere.json"], "nowhere.json: it cannot be read (No such file or directory)"),
+        (["fill", "."], ".: it cannot be read (Is a directory)"),
+    ],
+)
+def test_wrong_usage_ends_with_2_and_says_what_to_do(desk: Desk, arguments: list[str], says: str) -> None:
+    code, _, told = desk.run(*arguments)
+    assert (code, says in told) == (2, True), told
+
+
+def test_rows_of_the_roster_that_cannot_be_used_are_told(desk: Desk) -> None:
+    with (desk.root / "data/_kb/workers.csv").open("a") as file:
+        file.write("x-3,Cy,Welder,Flint,MI,\n")
+    code, out, _ = desk.run("fill", desk.file(fill("x-3")))
+    assert code == 1
+    assert "rows of the roster that cannot be used: 1" in out
+    assert "does not begin with w-" in out
+
+
+def test_a_lake_without_a_roster_says_so(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    (tmp_path / "data/_kb/workers.csv").unlink()
+    code, out, _ = desk.run("fill", desk.file(fill("w-1")))
+    assert (code, "for there is no roster" in out) == (1, True)
+
+
+def test_a_lake_that_is_not_there_ends_with_2(desk: Desk) -> None:
+    path = desk.file(fill("w-1"))
+    (desk.root / "data").rename(desk.root / "elsewhere")
+    code, _, told = desk.run("fill", path)
+    assert (code, "there is no lake here" in told) == (2, True)
+
+
+def test_the_help_has_an_example(desk: Desk) -> None:
+    done = CliRunner().invoke(app, ["--help"])
+    assert "Example: lakehouse validate fill" in done.stdout
