@@ -43,7 +43,22 @@ VARIABLES = (
         "",
         "A second backend of the same model, which the check `embed_parity` asks as well.",
     ),
-    Variable("OLLAMA_HOST", "http://127.0.0.1:11434", "Where the model server of the backend `ollama` answers."),
+    Variable(
+        "OLLAMA_HOST",
+        "http://127.0.0.1:11434",
+        "Where Ollama answers: local models to chat with, and the embedder's backend `ollama`.",
+    ),
+    Variable("LAKEHOUSE_MODEL", "", "The model that is asked where nothing else is named: the tier `default`."),
+    Variable("LAKEHOUSE_MODEL_LOCAL_FAST", "", "The model of the tier `local_fast`."),
+    Variable("LAKEHOUSE_MODEL_LOCAL_JUDGE", "", "The model of the tier `local_judge`."),
+    Variable("LAKEHOUSE_MODEL_CLOUD_STRONG", "", "The model of the tier `cloud_strong`."),
+    Variable("LAKEHOUSE_ENV_FILE", ".env", "A file in which keys are looked up too, after the environment."),
+    Variable("OLLAMA_API_KEY", "", "The key of Ollama Cloud.", secret=True),
+    Variable("OPENROUTER_API_KEY", "", "The key of OpenRouter.", secret=True),
+    Variable("OPENCODE_API_KEY", "", "The key of OpenCode Zen.", secret=True),
+    Variable("KIMI_API_KEY", "", "The key of Kimi For Coding.", secret=True),
+    Variable("LAKEHOUSE_KEYS", "./keys", "The folder of the keys that sign the logs of subjects, outside of the lake."),
+    Variable("LAKEHOUSE_ANCHORS", "./anchors", "The folder of the anchors of these logs, outside of the lake."),
     Variable("DAGSTER_HOME", "", "Dagster's own folder, absolute. Without it, runs of the command line are not kept."),
 )
 _BY_NAME = {variable.name: variable for variable in VARIABLES}
