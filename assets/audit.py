@@ -10,6 +10,7 @@ from typing import Any
 
 import dagster as dg
 
+from assets.agents import REPLAYS, replayer
 from assets.days import days_of
 from assets.describing import OWNER, ROWS, column_schema, rows_table
 from assets.failures import told
@@ -26,10 +27,13 @@ from lakehouse.lake import Lake
 from lakehouse.publish.companions import write_live
 from lakehouse.publish.exports import EXPORTS
 from lakehouse.records import AuditBaseline, RunSummary
+from lakehouse.replay.live import live_replay
 from lakehouse.report import write_page
 from lakehouse.run import Run
 from lakehouse.summary import summarize
 from lakehouse.timestamps import day_of
+from resources.chat import ChatResource
+from resources.embedder import EmbedderResource
 from resources.lake import LakeResource, utc_now
 
 GROUP = "audit"
@@ -83,7 +87,8 @@ def run_summary(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.Mat
 
 @dg.asset(
     name=BASELINE,
-    deps=["run_summary"],
+    # The replays first: the audit looks at their log.
+    deps=["run_summary", REPLAYS],
     group_name=GROUP,
     kinds={"python", "jsonl"},
     owners=[OWNER],
@@ -95,11 +100,13 @@ def run_summary(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.Mat
     ),
     metadata={"dagster/column_schema": column_schema(AuditBaseline)},
 )
-def audit_baseline(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult[None]:
+def audit_baseline(
+    context: dg.AssetExecutionContext, lake: LakeResource, chat: ChatResource, embedder: EmbedderResource
+) -> dg.MaterializeResult[None]:
     """Audit, and append the baseline."""
     domain, run = lake.open(), lake.run(context.run.run_id)
     with told(context.retry_number):
-        report = audited(domain, run, context.run.tags)
+        report = audited(domain, run, context.run.tags, chat, embedder)
         summary = newest_summary(run.reports)
         baseline = append_baseline(domain, summary, run.now(), report.observed) if summary is not None else None
         drift, _ = write_drift_page(domain, run.reports, manifest_days(domain, "score")[-DRIFT_DAYS:], run.now())
@@ -125,12 +132,15 @@ def audit_baseline(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.
     return dg.MaterializeResult(metadata=shown)
 
 
-def audited(lake: Lake, run: Run, tags: Mapping[str, str]) -> AuditReport:
-    """Give the audit of a run: the one that it made, or a new one."""
-    anew = ANEW_TAG in tags
+def audited(
+    lake: Lake, run: Run, tags: Mapping[str, str], chat: ChatResource, embedder: EmbedderResource
+) -> AuditReport:
+    """Give the audit of a run: the one that it made, or a new one. A deep one asks a model once; each night replays anyway."""
+    anew, deep = ANEW_TAG in tags, DEEP_TAG in tags
     return audit_once(
         lake,
         run,
-        deep=DEEP_TAG in tags,
+        deep=deep,
         acceptance=lambda: standing(lake, "acceptance", run.now(), anew=anew),
+        live_replay=live_replay(lake, lambda: replayer(lake, chat, embedder)) if deep else None,
     )

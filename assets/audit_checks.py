@@ -19,11 +19,13 @@ from lakehouse.gates.verdicts import record
 from lakehouse.lake import Lake
 from lakehouse.records import Verdict
 from lakehouse.run import Run
+from resources.chat import ChatResource
+from resources.embedder import EmbedderResource
 from resources.lake import LakeResource
 
 ACCEPTANCE = "acceptance"
 PARITY = tuple(name for name in CODE_GATES if name.startswith("parity_"))
-Look = Callable[[Lake, Run, dg.DagsterRun], Verdict]
+Look = Callable[[Lake, Run, dg.DagsterRun, ChatResource, EmbedderResource], Verdict]
 
 
 def audit_checks() -> list[dg.AssetChecksDefinition]:
@@ -37,20 +39,20 @@ def audit_checks() -> list[dg.AssetChecksDefinition]:
         ),
         _check(
             "metric_drift",
-            lambda lake, run, _: record(lake, BASELINE, None, metric_drift(lake, run.now())),
+            lambda lake, run, *_: record(lake, BASELINE, None, metric_drift(lake, run.now())),
             "No metric of the newest baseline is more than 20 % away from the one before.",
         ),
         *(_code_check(gate) for gate in CODE_GATES.values()),
     ]
 
 
-def _audit(lake: Lake, run: Run, dagster_run: dg.DagsterRun) -> Verdict:
-    report = audited(lake, run, dagster_run.tags)
+def _audit(lake: Lake, run: Run, dagster_run: dg.DagsterRun, chat: ChatResource, embedder: EmbedderResource) -> Verdict:
+    report = audited(lake, run, dagster_run.tags, chat, embedder)
     return record(lake, BASELINE, None, audit_verdict(report, run.now()))
 
 
 def _code_check(gate: CodeGate) -> dg.AssetChecksDefinition:
-    def look(lake: Lake, run: Run, dagster_run: dg.DagsterRun) -> Verdict:
+    def look(lake: Lake, run: Run, dagster_run: dg.DagsterRun, *_: object) -> Verdict:
         return standing(lake, gate.name, run.now(), anew=ANEW_TAG in dagster_run.tags)
 
     return _check(gate.name, look, gate.description)
@@ -58,10 +60,12 @@ def _code_check(gate: CodeGate) -> dg.AssetChecksDefinition:
 
 def _check(name: str, look: Look, description: str) -> dg.AssetChecksDefinition:
     @dg.asset_check(asset=BASELINE, name=name, description=description, blocking=True)
-    def check(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
+    def check(
+        context: dg.AssetCheckExecutionContext, lake: LakeResource, chat: ChatResource, embedder: EmbedderResource
+    ) -> dg.AssetCheckResult:
         domain, run = lake.open(), lake.run(context.run.run_id)
         with told(context.op_execution_context.retry_number):
-            found = look(domain, run, context.run)
+            found = look(domain, run, context.run, chat, embedder)
         page = report_path(run)
         return whole_result(found, **({"page": dg.MetadataValue.url(page.as_uri())} if page.exists() else {}))
 

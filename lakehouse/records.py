@@ -589,7 +589,8 @@ class AuditAccessor(Record, kw_only=True):
 class SubjectAuditRow(Record, kw_only=True):
     """One line of a subject's `audit.jsonl`. `hmac` signs the line without it; `prev_hmac` is that of the row before.
 
-    For writing. A line is verified as it stands, never through this type: stamps keep the bytes they came with.
+    For writing. A line is verified as it stands, never through this type: stamps keep the bytes they came with. A row that
+    announces a key names it as `next_key_id`, and is itself signed with the old one still.
     """
 
     schema: Literal["subject_audit.v1"]
@@ -601,6 +602,7 @@ class SubjectAuditRow(Record, kw_only=True):
     key_id: str
     prev_hmac: str
     hmac: str
+    next_key_id: str | None = None
 
 
 class SubjectAnchor(Record, kw_only=True):

@@ -10,19 +10,32 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets import audit, audit_checks, checks, corpora, corpora_checks, exports, releases, streams
+from assets import (
+    agents,
+    agents_checks,
+    audit,
+    audit_checks,
+    checks,
+    corpora,
+    corpora_checks,
+    exports,
+    releases,
+    streams,
+)
 from assets.days import partitions as day_partitions
 from assets.distillation import DAILY, Daily, daily_assets
 from lakehouse_dagster.alarms import alarms
 from lakehouse_dagster.evidence_sensor import new_evidence_sensor
 from lakehouse_dagster.fresh_merge import merge_fresh, merge_schedule
-from lakehouse_dagster.jobs import audit_jobs, reindex_job, release_job
+from lakehouse_dagster.jobs import audit_jobs, reindex_job, release_job, replay_job
 from lakehouse_dagster.jobs import jobs as make_jobs
 from lakehouse_dagster.roster_sensor import new_rag_export_sensor, new_roster_sensor
 from lakehouse_dagster.schedules import nightly_schedule
+from resources.chat import ChatResource
 from resources.database import in_memory
 from resources.embedder import EmbedderResource
 from resources.lake import LakeResource, utc_now
+from resources.subjects import SubjectsResource
 from resources.webhook import WebhookResource
 
 
@@ -34,6 +47,8 @@ def build_definitions(
     commit: str = "",
     webhook_url: str = "",
     embedder: EmbedderResource | None = None,
+    chat: ChatResource | None = None,
+    subjects: SubjectsResource | None = None,
     first_day: str | None = None,
     clock: Callable[[], datetime] = utc_now,
     daily: Sequence[Daily] = DAILY,
@@ -43,7 +58,8 @@ def build_definitions(
 
     `production` switches the schedule and the sensors on new data on. `first_day` is the first partition where it is not the lake's own
     first day; `clock` is what the sensor goes by; `daily` are the steps of the chain; `logger` takes the place of the
-    console's; `embedder` is that of the corpora where it is not the best that can run. Raises `UsageError` where the lake's settings are wrong.
+    console's; `embedder` is that of the corpora where it is not the best that can run; `chat` and `subjects` are as the
+    environment says, else what they are without one. Raises `UsageError` where the lake's settings are wrong.
     """
     resource = LakeResource(root=str(root.absolute()), reports=str(reports.absolute()), commit=commit)
     lake = resource.open()
@@ -55,6 +71,7 @@ def build_definitions(
         assets=[
             *streams.stream_specs(lake),
             *corpora.source_specs(lake),
+            *agents.log_specs(),
             streams.line_index_asset(lake),
             *daily_assets(lake, days, daily),
             exports.sft_export,
@@ -62,6 +79,9 @@ def build_definitions(
             exports.preference_export,
             releases.release,
             *corpora.corpus_assets(),
+            agents.session_audit,
+            agents.subject_audit,
+            agents.replay_report,
             audit.run_summary,
             audit.audit_baseline,
         ],
@@ -70,9 +90,10 @@ def build_definitions(
             *checks.daily_checks(days),
             *checks.export_checks(),
             *corpora_checks.corpus_checks(),
+            *agents_checks.agent_checks(),
             *audit_checks.audit_checks(),
         ],
-        jobs=[*jobs, reindex, merge_fresh, release_job(), *audit_jobs()],
+        jobs=[*jobs, reindex, merge_fresh, release_job(), replay_job(), *audit_jobs()],
         schedules=[nightly_schedule(jobs[0], days, scheduled), merge_schedule(scheduled)],
         sensors=[
             new_evidence_sensor(jobs, days, clock, watching),
@@ -84,6 +105,8 @@ def build_definitions(
             "lake": resource,
             "duckdb": in_memory(),
             "embedder": embedder or EmbedderResource(),
+            "chat": chat or ChatResource(),
+            "subjects": subjects or SubjectsResource(),
             "webhook": WebhookResource(url=webhook_url),
         },
         loggers={"console": logger} if logger else None,

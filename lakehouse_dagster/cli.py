@@ -17,19 +17,25 @@ from lakehouse.errors import LakehouseError
 from lakehouse_dagster.commands import (
     accept,
     audit,
+    chat,
     distill,
     doctor,
     drift,
     gates,
     imports,
     index,
+    iterate,
     lakes,
     parity,
     playbook,
     release,
+    replay,
     search,
+    sql,
     streams,
+    subject,
     triage,
+    validate,
 )
 
 app = typer.Typer(
@@ -66,6 +72,13 @@ app.command("recall")(release.recall)
 app.add_typer(index.app, name="index")
 app.command("search")(search.search)
 app.add_typer(playbook.app, name="playbook")
+app.command("models")(chat.models)
+app.command("chat")(chat.chat)
+app.command("validate")(validate.validate_payload)
+app.command("iterate")(iterate.iterate)
+app.command("replay")(replay.replay)
+app.add_typer(subject.app, name="subject")
+app.command("sql")(sql.sql)
 app.command("doctor")(doctor.doctor)
 
 

@@ -6,7 +6,7 @@ Here: reading the environment, once. Not here: what is built from it (`build.py`
 from pathlib import Path
 
 from lakehouse_dagster.build import build_definitions
-from resources.embedder import from_environment
+from resources import chat, embedder, subjects
 from resources.environment import value
 from resources.lake import given_commit
 
@@ -16,5 +16,7 @@ defs = build_definitions(
     production=value("LAKEHOUSE_ENV") == "production",
     commit=given_commit(),
     webhook_url=value("LAKEHOUSE_WEBHOOK_URL"),
-    embedder=from_environment(),
+    embedder=embedder.from_environment(),
+    chat=chat.from_environment(),
+    subjects=subjects.from_environment(),
 )

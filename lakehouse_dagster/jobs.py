@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 
+from assets.agents import REPLAYS, SESSIONS, SUBJECTS
 from assets.audit import ANEW_TAG, BASELINE, DEEP_TAG
 from assets.audit_checks import ACCEPTANCE, PARITY
 from assets.corpora import CORPUS_ASSETS
@@ -20,7 +21,9 @@ BACKFILL = "backfill_distillation"
 RELEASE_JOB = "make_release"
 REINDEX = "reindex"
 AUDIT_JOB, ACCEPTANCE_JOB, PARITY_JOB = "audit", "acceptance", "parity"
-CHAIN = (LINE_INDEX, *(daily.name for daily in DAILY), *EXPORTS, "run_summary", BASELINE)
+REPLAY_JOB = "replay"
+AGENTS = (SESSIONS, SUBJECTS, REPLAYS)
+CHAIN = (LINE_INDEX, *(daily.name for daily in DAILY), *EXPORTS, "run_summary", *AGENTS, BASELINE)
 """From new rows to the baseline: what one run makes, so that one run id has all receipts."""
 
 # The name of this type is not exported by Dagster.
@@ -61,6 +64,15 @@ def reindex_job() -> AssetJob:
         REINDEX,
         dg.AssetSelection.assets(*CORPUS_ASSETS),
         description="Every corpus brought to what its source holds, embedding only what is new, with every gate.",
+    )
+
+
+def replay_job() -> AssetJob:
+    """Make the job that does accepted tasks again, for whoever wants another model or more of them than each night."""
+    return dg.define_asset_job(
+        REPLAY_JOB,
+        dg.AssetSelection.assets(REPLAYS),
+        description="The newest accepted tasks, done again and compared; the models and their number are as you say.",
     )
 
 

@@ -6,7 +6,7 @@ the UI afterwards. Not here: the command line itself, and which days are worth a
 
 import logging
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,6 +15,7 @@ from typing import Any
 
 import dagster as dg
 
+from assets.agents import REPLAYS
 from assets.days import tags_of
 from assets.releases import RELEASE
 from lakehouse.audit.model import AuditReport
@@ -23,10 +24,13 @@ from lakehouse.errors import GateFailed, OutsideFailure, UsageError
 from lakehouse.jsonl import read_json
 from lakehouse.lake import Lake
 from lakehouse.records import RunSummary
+from lakehouse.replay.report import ReplayReport
+from lakehouse.replay.report import report_path as report_path_of_replay
 from lakehouse.timestamps import day_of
 from lakehouse_dagster.alarms import why_failed, write_crowded, write_stopped
 from lakehouse_dagster.build import build_definitions
-from lakehouse_dagster.jobs import AUDIT_JOB, BACKFILL, NIGHTLY, RELEASE_JOB
+from lakehouse_dagster.jobs import AUDIT_JOB, BACKFILL, NIGHTLY, RELEASE_JOB, REPLAY_JOB
+from resources import chat, embedder, subjects
 from resources.environment import value
 from resources.lake import LakeResource, given_commit, utc_now
 
@@ -79,6 +83,15 @@ class AuditResult:
     failed_checks: list[FailedCheck]
 
 
+@dataclass(frozen=True)
+class ReplayResult:
+    """What came of replaying: the report, where its page lies, and the checks that are not green."""
+
+    report: ReplayReport
+    page: Path
+    failed_checks: list[FailedCheck]
+
+
 def run_days(
     root: Path,
     reports: Path,
@@ -98,9 +111,7 @@ def run_days(
     """
     lake = LakeResource(root=str(root.absolute()), reports=str(reports.absolute()), commit=given_commit())
     wanted = _checked(lake.open(), days, clock)
-    definitions = build_definitions(
-        root, reports, commit=lake.commit, first_day=wanted[0], clock=clock, logger=_logger(listen)
-    )
+    definitions = _definitions(root, reports, listen, first_day=wanted[0], clock=clock)
     job = definitions.resolve_job_def(NIGHTLY if len(wanted) == 1 else BACKFILL)
     run = lake.run(str(uuid.uuid4()))
     with _storage(instance) as storage:
@@ -148,7 +159,7 @@ def run_release(
 
     Raises what kept it from being made: `GateFailed` with every reason where it is refused.
     """
-    definitions = build_definitions(root, reports, commit=given_commit(), logger=_logger(listen))
+    definitions = _definitions(root, reports, listen)
     config = {"loggers": {"console": {}}, "ops": {RELEASE: {"config": {"by": by}}}}
     with _storage(instance) as storage:
         job = definitions.resolve_job_def(RELEASE_JOB)
@@ -185,7 +196,7 @@ def run_audit(
     Raises what kept the audit from being made; an audit that failed is a result.
     """
     lake = LakeResource(root=str(root.absolute()), reports=str(reports.absolute()), commit=given_commit())
-    definitions = build_definitions(root, reports, commit=lake.commit, logger=_logger(listen))
+    definitions = _definitions(root, reports, listen)
     run = lake.run(str(uuid.uuid4()))
     with _storage(instance) as storage:
         result = definitions.resolve_job_def(AUDIT_JOB).execute_in_process(
@@ -199,6 +210,51 @@ def run_audit(
         _raise_failure(result)
         raise OutsideFailure("the audit left no report", where=str(page), mend="see the run in the Dagster UI")
     return AuditResult(report=report, page=page, failed_checks=_failed_checks(result))
+
+
+def run_replay(
+    root: Path,
+    reports: Path,
+    asked: Mapping[str, Any],
+    *,
+    instance: dg.DagsterInstance | None = None,
+    listen: Listen = lambda step, state: None,
+) -> ReplayResult:
+    """Do the newest accepted tasks again, by the job `replay`; `asked` are fields of `assets.agents.ReplayConfig`.
+
+    Raises what kept the report from being made; tasks without an answer are part of it.
+    """
+    lake = LakeResource(root=str(root.absolute()), reports=str(reports.absolute()), commit=given_commit())
+    definitions = _definitions(root, reports, listen)
+    run = lake.run(str(uuid.uuid4()))
+    given = {name: value for name, value in asked.items() if value is not None}
+    config = {"loggers": {"console": {}}, "ops": {REPLAYS: {"config": given}}}
+    with _storage(instance) as storage:
+        result = definitions.resolve_job_def(REPLAY_JOB).execute_in_process(
+            run_id=run.run_id, instance=storage, run_config=config, raise_on_error=False
+        )
+        if _was_interrupted(result):
+            raise KeyboardInterrupt
+    page = report_path_of_replay(run.reports, run.run_id)
+    report = read_json(page.with_suffix(".json"), ReplayReport)
+    if report is None:
+        _raise_failure(result)
+        raise OutsideFailure("the replay left no report", where=str(page), mend="see the run in the Dagster UI")
+    return ReplayResult(report=report, page=page, failed_checks=_failed_checks(result))
+
+
+def _definitions(root: Path, reports: Path, listen: Listen, **more: Any) -> dg.Definitions:
+    """Build the definitions as the environment says, with a console that only passes on how steps go."""
+    return build_definitions(
+        root,
+        reports,
+        commit=given_commit(),
+        embedder=embedder.from_environment(),
+        chat=chat.from_environment(),
+        subjects=subjects.from_environment(),
+        logger=_logger(listen),
+        **more,
+    )
 
 
 def _checked(lake: Lake, days: Sequence[str], clock: Callable[[], datetime]) -> list[str]:

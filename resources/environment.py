@@ -58,7 +58,12 @@ VARIABLES = (
     Variable("OPENCODE_API_KEY", "", "The key of OpenCode Zen.", secret=True),
     Variable("KIMI_API_KEY", "", "The key of Kimi For Coding.", secret=True),
     Variable("LAKEHOUSE_KEYS", "./keys", "The folder of the keys that sign the logs of subjects, outside of the lake."),
-    Variable("LAKEHOUSE_ANCHORS", "./anchors", "The folder of the anchors of these logs, outside of the lake."),
+    Variable(
+        "LAKEHOUSE_ANCHORS",
+        "",
+        "The folder of the anchors of these logs, outside of the lake, one for each lake. Without it, `<lake>-anchors` beside "
+        "the lake.",
+    ),
     Variable("DAGSTER_HOME", "", "Dagster's own folder, absolute. Without it, runs of the command line are not kept."),
 )
 _BY_NAME = {variable.name: variable for variable in VARIABLES}

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from lakehouse.errors import LakehouseError
 from lakehouse.lake import Lake
-from lakehouse.subjects.places import Subjects, open_subjects
+from lakehouse.subjects.places import Subjects, anchors_beside, open_subjects
 from resources.environment import value
 
 
@@ -21,28 +21,32 @@ class SubjectsResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """The folders of keys and anchors; the keys themselves never stand in a configuration."""
 
     # `keys` would be the method by which a mapping is told, and pydantic would call the folder.
-    keys_folder: str = Field(description="The folder of the key files, <key id>.key.")
-    anchors_folder: str = Field(description="The folder of the anchors.")
+    keys_folder: str = Field(default="keys", description="The folder of the key files, <key id>.key.")
+    anchors_folder: str = Field(
+        default="", description="The folder of the anchors; empty: <lake>-anchors beside the lake."
+    )
 
     @property
     def keys_path(self) -> Path:
         """The folder of the key files, absolute."""
         return Path(self.keys_folder).absolute()
 
-    @property
-    def anchors_path(self) -> Path:
-        """The folder of the anchors, absolute."""
-        return Path(self.anchors_folder).absolute()
+    def anchors_of(self, lake: Lake) -> Path:
+        """Give the folder of a lake's anchors, absolute."""
+        return Path(self.anchors_folder).absolute() if self.anchors_folder else anchors_beside(lake)
 
     def open(self, lake: Lake) -> Subjects:
         """Give the subjects of a lake. Raises `UsageError` where keys or anchors would lie inside it."""
-        return open_subjects(lake, self.keys_path, self.anchors_path)
+        return open_subjects(lake, self.keys_path, self.anchors_of(lake))
 
 
 def from_environment(environ: Mapping[str, str] = os.environ) -> SubjectsResource:
     """Give the resource that the environment describes."""
-    keys, anchors = (str(Path(value(name, environ)).absolute()) for name in ("LAKEHOUSE_KEYS", "LAKEHOUSE_ANCHORS"))
-    return SubjectsResource(keys_folder=keys, anchors_folder=anchors)
+    anchors = value("LAKEHOUSE_ANCHORS", environ)
+    return SubjectsResource(
+        keys_folder=str(Path(value("LAKEHOUSE_KEYS", environ)).absolute()),
+        anchors_folder=str(Path(anchors).absolute()) if anchors else "",
+    )
 
 
 class Look(NamedTuple):
@@ -72,5 +76,5 @@ def look(resource: SubjectsResource, lake: Lake) -> Look:
     if not names:
         return Look(True, "none yet")
     return Look(
-        True, f"{len(names)}; their keys are in {resource.keys_folder}, their anchors in {resource.anchors_folder}"
+        True, f"{len(names)}; their keys are in {resource.keys_folder}, their anchors in {resource.anchors_of(lake)}"
     )

@@ -18,7 +18,7 @@ from lakehouse.errors import LakehouseError
 from lakehouse.files import write_whole
 from lakehouse.jsonl import read_json, write_json
 from lakehouse.lake import Lake
-from lakehouse.records import Verdict
+from lakehouse.records import ReplayRun, Verdict
 from lakehouse.run import Run
 
 Listen = Callable[[str, str], None]
@@ -32,14 +32,16 @@ def audit(
     *,
     deep: bool,
     acceptance: Callable[[], Verdict] | None = None,
+    live_replay: Callable[[], ReplayRun] | None = None,
     listen: Listen = UNHEARD,
 ) -> AuditReport:
     """Look a lake over, from the newest finished run in `run.reports` on; nothing in the lake is changed.
 
     `deep` takes every day and every run, else those of the newest run and the newest three days. `acceptance` gives the
-    verdict of the acceptance gate. An error inside a phase fails the checks that it kept from looking.
+    verdict of the acceptance gate, `live_replay` (`lakehouse.replay.live`) does one task again. An error inside a phase fails
+    the checks that it kept from looking.
     """
-    scope = Scope(lake, run, deep=deep, acceptance=acceptance)
+    scope = Scope(lake, run, deep=deep, acceptance=acceptance, live_replay=live_replay)
     started = scope.now
     phases: list[AuditPhase] = []
     why_not: str | None = None
@@ -87,13 +89,19 @@ def write_report(run: Run, report: AuditReport) -> Path:
 
 
 def audit_once(
-    lake: Lake, run: Run, *, deep: bool, acceptance: Callable[[], Verdict] | None = None, listen: Listen = UNHEARD
+    lake: Lake,
+    run: Run,
+    *,
+    deep: bool,
+    acceptance: Callable[[], Verdict] | None = None,
+    live_replay: Callable[[], ReplayRun] | None = None,
+    listen: Listen = UNHEARD,
 ) -> AuditReport:
     """Give the audit that a run has written already, or run one and write it: its asset and its check share one."""
     held = read_json(report_path(run).with_suffix(".json"), AuditReport)
     if held is not None and held.deep == deep:
         return held
-    report = audit(lake, run, deep=deep, acceptance=acceptance, listen=listen)
+    report = audit(lake, run, deep=deep, acceptance=acceptance, live_replay=live_replay, listen=listen)
     write_report(run, report)
     return report
 

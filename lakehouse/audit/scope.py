@@ -23,7 +23,7 @@ from lakehouse.chain.manifests import manifest_days
 from lakehouse.errors import RecordError
 from lakehouse.gates.verdicts import why_red
 from lakehouse.lake import Lake
-from lakehouse.records import FileRef, Receipt, RunSummary, Verdict
+from lakehouse.records import FileRef, Receipt, ReplayRun, RunSummary, Verdict
 from lakehouse.run import STAGES, Run
 
 NEWEST_DAYS = 3
@@ -31,13 +31,25 @@ _DAY = re.compile(r"(?:evidence|scored-runs)/(\d{4})/(\d\d)/(\d\d)/")
 
 
 class Scope:
-    """One audit's view of a lake. `acceptance` gives a standing verdict of the acceptance gate; `None` where none is."""
+    """One audit's view of a lake.
 
-    def __init__(self, lake: Lake, run: Run, *, deep: bool, acceptance: Callable[[], Verdict] | None = None) -> None:
+    `acceptance` gives a standing verdict of the acceptance gate, `live_replay` asks one task now; `None` where none was given.
+    """
+
+    def __init__(
+        self,
+        lake: Lake,
+        run: Run,
+        *,
+        deep: bool,
+        acceptance: Callable[[], Verdict] | None = None,
+        live_replay: Callable[[], ReplayRun] | None = None,
+    ) -> None:
         self.lake = lake
         self.run = run
         self.deep = deep
         self.acceptance = acceptance
+        self.live_replay = live_replay
         self.now = run.now()
 
     @cached_property

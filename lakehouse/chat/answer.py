@@ -24,7 +24,9 @@ Kind = Literal[
     "rate_limited",
     "upstream",
     "bad_answer",
+    "nothing_retrieved",
 ]
+"""Why there is no answer. `nothing_retrieved` is said by a provider that answers from passages alone, and had none."""
 
 
 class ChatAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +49,15 @@ class ChatError(OutsideFailure):
 
     kind: Kind = "upstream"
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # The kind travels between processes too.
+        return (ChatError.of_parts, (self.kind, self.what, self.where, self.mend))
+
+    @classmethod
+    def of_parts(cls, kind: Kind, what: str, where: str, mend: str) -> ChatError:
+        """Make an error again from what it was made of."""
+        return cls.of(kind, what, where=where, mend=mend)
+
     @classmethod
     def of(cls, kind: Kind, what: str, *, where: str, mend: str) -> ChatError:
         """Make an error of a kind."""
@@ -56,7 +67,7 @@ class ChatError(OutsideFailure):
 
 
 class Chat(Protocol):
-    """Asks a model by its routed name. Raises `ChatError`."""
+    """Asks a model by its routed name. Raises `ChatError`, and `UsageError` for what can be asked of nobody."""
 
     def __call__(
         self,

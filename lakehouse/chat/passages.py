@@ -50,6 +50,15 @@ def passages_in(text: str) -> list[Passage]:
     ]
 
 
+def question_in(text: str) -> str:
+    """Give what is asked in a text that holds passages: what follows them, else what stands before; else the whole text."""
+    first = _HEAD.search(text)
+    end = _LAST.search(text, first.end()) if first else None
+    if first is None or end is None:
+        return text.strip()
+    return text[end.end() :].strip() or text[: first.start()].strip()
+
+
 def _escaped(text: str) -> str:
     r"""Put a backslash before what looks like the borders, so that no passage can end or forge another."""
     return re.sub(r"^(\\*\[(?:passage |end of passages\]))", r"\\\1", text, flags=re.MULTILINE)

@@ -19,7 +19,7 @@ from lakehouse import canonical
 from lakehouse.canonical import MAX_DEPTH, NotJson
 from lakehouse.errors import RecordError
 from lakehouse.jsonl import encode
-from lakehouse.records import Record, SubjectAuditRow
+from lakehouse.records import Record
 from lakehouse.subjects.keys import Key
 
 SCHEMA: Final = "subject_audit.v1"
@@ -30,12 +30,6 @@ MAX_ROW: Final = 1 << 20
 """Bytes of the longest line."""
 
 _CONTAINERS = (dict, list)
-
-
-class KeyRotationRow(SubjectAuditRow, kw_only=True):
-    """The row that announces a key: the rows after it are signed with `next_key_id`, this one still with the old key."""
-
-    next_key_id: str
 
 
 class Row(NamedTuple):

@@ -11,14 +11,14 @@ import os
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from lakehouse.errors import OutsideFailure, UsageError
 from lakehouse.records import AuditAccessor, SubjectAuditRow, SubjectManifest
 from lakehouse.subjects.anchors import write_anchor
-from lakehouse.subjects.chain import SCHEMA, KeyRotationRow, sign
+from lakehouse.subjects.chain import SCHEMA, sign
 from lakehouse.subjects.keys import Key
 from lakehouse.subjects.manifest import write_manifest
 from lakehouse.subjects.places import Subjects
@@ -48,7 +48,7 @@ def append(
     with held(path) as log:
         walk = end_of(subjects, subject_id, path, log)
         key = subjects.keys.wanted(found.key_id if walk.key_id is None else walk.key_id)
-        row = _row(SubjectAuditRow, subject_id, accessor, fields_accessed, result, now, walk, key)
+        row = _row(subject_id, accessor, fields_accessed, result, now, walk, key)
         _add(subjects, subject_id, path, log, walk, sign(row, key), key)
         follow(subjects, found, key.id)
     return walk.count
@@ -70,7 +70,7 @@ def rotate(subjects: Subjects, subject_id: str, key_id: str, accessor: AuditAcce
         if key.id == key_id:
             follow(subjects, found, key_id)
             raise UsageError(f"{key_id!r} is the key in use", where=str(path), mend="name another key")
-        row = _row(KeyRotationRow, subject_id, accessor, [], ROTATED, now, walk, key, next_key_id=key_id)
+        row = _row(subject_id, accessor, [], ROTATED, now, walk, key, next_key_id=key_id)
         _add(subjects, subject_id, path, log, walk, sign(row, key), key)
         follow(subjects, found, key_id)
     return walk.count
@@ -84,7 +84,6 @@ def follow(subjects: Subjects, found: SubjectManifest, key_id: str) -> None:
 
 
 def _row(
-    kind: type[SubjectAuditRow],
     subject_id: str,
     accessor: AuditAccessor,
     fields: Sequence[str],
@@ -92,9 +91,9 @@ def _row(
     now: str,
     walk: Walk,
     key: Key,
-    **more: Any,
+    next_key_id: str | None = None,
 ) -> SubjectAuditRow:
-    return kind(
+    return SubjectAuditRow(
         schema=SCHEMA,
         ts=now,
         subject_id=subject_id,
@@ -104,7 +103,7 @@ def _row(
         key_id=key.id,
         prev_hmac=walk.tip,
         hmac="",
-        **more,
+        next_key_id=next_key_id,
     )
 
 

@@ -71,6 +71,11 @@ class Subjects:
         return [name for name in _folders(self.lake.subjects) if not is_subject_id(name)]
 
 
+def anchors_beside(lake: Lake) -> Path:
+    """Where the anchors of a lake lie if nobody says otherwise: beside it, under its name, so that no two lakes share them."""
+    return lake.root.with_name(f"{lake.root.name}-anchors")
+
+
 def open_subjects(lake: Lake, keys: Path, anchors: Path) -> Subjects:
     """Give the subjects of a lake. Raises `UsageError` where keys or anchors would lie inside the lake."""
     root = lake.root.resolve()

@@ -24,6 +24,7 @@ from lakehouse_dagster.commands.shell import (
     Out,
     ReportsOption,
 )
+from resources import chat, subjects
 from resources.environment import VARIABLES, shown
 from resources.lake import git_commit
 
@@ -56,6 +57,8 @@ def doctor(
         lambda: _settings(opened),
         lambda: _streams(opened),
         lambda: _duckdb(opened),
+        lambda: _chat(opened),
+        lambda: _subjects(opened),
         _dagster_home,
         _commit,
         lambda: _room(opened.root),
@@ -78,7 +81,7 @@ def doctor(
     out.close()
     bad = {one.what for one in answers if not one.ok}
     if bad:
-        raise typer.Exit(2 if bad & {"lake", "settings", "streams"} else 3)
+        raise typer.Exit(2 if bad & {"lake", "settings", "streams", "chat", "subjects"} else 3)
 
 
 def _python() -> Answer:
@@ -129,6 +132,16 @@ def _duckdb(lake: Lake) -> Answer:
     finally:
         connection.close()
     return Answer("DuckDB", True, f"{version}, in memory, bounded")
+
+
+def _chat(lake: Lake) -> Answer:
+    found = chat.look(chat.from_environment(), lake)
+    return Answer("chat", found.ok, found.found, found.mend)
+
+
+def _subjects(lake: Lake) -> Answer:
+    found = subjects.look(subjects.from_environment(), lake)
+    return Answer("subjects", found.ok, found.found, found.mend)
 
 
 def _dagster_home() -> Answer:

@@ -1,5 +1,6 @@
 """`lakehouse init` and `lakehouse demo`: a new lake, empty or with a sample company's logs in it."""
 
+import os
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -11,10 +12,14 @@ from lakehouse import index
 from lakehouse.errors import GateFailed, UsageError
 from lakehouse.lake import Lake
 from lakehouse.sample import make_sample, read_traps
+from lakehouse.sample.sessions import write_sample_sessions
+from lakehouse.sample.subjects import write_sample_subjects
 from lakehouse.sample.verify import unmet
 from lakehouse.settings import set_first_day
 from lakehouse_dagster.commands.distill import run_with_progress, show_run
 from lakehouse_dagster.commands.shell import DEFAULT_LAKE, DEFAULT_REPORTS, JsonOption, Out, ReportsOption, today
+from resources import subjects
+from resources.lake import utc_now
 
 FolderArgument = Annotated[Path, typer.Argument(envvar="LAKEHOUSE_ROOT", help="The lake's folder.")]
 
@@ -80,10 +85,15 @@ def demo(
             raise UsageError(f"{end} has not come yet", where="--last-day", mend=f"choose a day up to today, {today()}")
         with out.progress("Making a sample lake", None):
             made = make_sample(root, seed=seed, days=days, rows_per_day=rows, last_day=end, rosters=True)
+            sessions = write_sample_sessions(root, seed, made.first_day, days)
+            places = subjects.from_environment()
+            looked_at = write_sample_subjects(
+                Lake(root), places.keys_path, places.anchors_of(Lake(root)), utc_now, os.urandom
+            )
         out.say(
             f"Made a sample lake in [bold]{root}[/bold]: {sum(made.rows.values()):,} rows in {len(made.rows)} streams, "
             f"{made.first_day} to {made.last_day}, {len(made.traps)} planted traps, "
-            f"{made.rosters['_kb/workers.parquet'] + made.rosters['_kb/ethereal_workers.parquet']:,} workers in 2 rosters."
+            f"{made.rosters['_kb/workers.parquet'] + made.rosters['_kb/ethereal_workers.parquet']:,} workers in 2 rosters, {sessions} sessions, {len(looked_at)} subjects with signed logs."
         )
     lake = Lake(root)
     index.update_all(lake)
@@ -105,6 +115,7 @@ def demo(
     out.say(
         f"  the UI          make ui{'' if folder == DEFAULT_LAKE else f' LAKE={folder}'}, then http://localhost:3000"
     )
+    out.say(f"  the sessions    {reports.resolve() / 'sessions' / 'index.html'}, and the replays beside it in replay/")
     out.say("")
     out.say("To search it, after pip install 'lakehouse-dagster\\[retrieval]' (docs/retrieval.md):")
     at = "" if folder == DEFAULT_LAKE else f" --lake {escape(str(folder))}"

@@ -15,7 +15,7 @@ from lakehouse.subjects import log, mend, places
 from lakehouse.subjects.checks import Checked, verify_all, verify_subject
 from lakehouse.subjects.keys import KeyRing, new_key
 from lakehouse.subjects.manifest import checked_subject
-from lakehouse.subjects.places import Subjects, open_subjects
+from lakehouse.subjects.places import Subjects, anchors_beside, open_subjects
 from lakehouse.timestamps import written
 from lakehouse_dagster.commands.shell import DEFAULT_LAKE, JsonOption, LakeOption, Out, open_lake
 from resources.lake import utc_now
@@ -26,22 +26,27 @@ app.add_typer(key_app, name="key")
 
 ALL = "all"
 OF_KEYS = ("missing_key", "short_key")
-DEFAULT_KEYS, DEFAULT_ANCHORS = Path("keys"), Path("anchors")
+DEFAULT_KEYS = Path("keys")
 
 SubjectArgument = Annotated[str, typer.Argument(metavar="ID", help="The subject.")]
 KeysOption = Annotated[
     Path, typer.Option("--keys", envvar="LAKEHOUSE_KEYS", help="The folder of the keys.", show_default="./keys")
 ]
 AnchorsOption = Annotated[
-    Path,
-    typer.Option("--anchors", envvar="LAKEHOUSE_ANCHORS", help="The folder of the anchors.", show_default="./anchors"),
+    Path | None,
+    typer.Option(
+        "--anchors",
+        envvar="LAKEHOUSE_ANCHORS",
+        help="The folder of the anchors; default: <lake>-anchors beside the lake.",
+    ),
 ]
 UserOption = Annotated[str | None, typer.Option(help="Who; default: the user's name.")]
 
 
-def opened(lake: Path, keys: Path, anchors: Path) -> Subjects:
+def opened(root: Path, keys: Path, anchors: Path | None) -> Subjects:
     """Open the subjects of a lake."""
-    return open_subjects(open_lake(lake), keys.absolute(), anchors.absolute())
+    lake = open_lake(root)
+    return open_subjects(lake, keys.absolute(), anchors.absolute() if anchors else anchors_beside(lake))
 
 
 @key_app.command("new")
@@ -67,7 +72,7 @@ def create(
     retention: Annotated[str, typer.Option(help="How long its record is kept, as an ISO 8601 duration (P7Y).")],
     lake: LakeOption = DEFAULT_LAKE,
     keys: KeysOption = DEFAULT_KEYS,
-    anchors: AnchorsOption = DEFAULT_ANCHORS,
+    anchors: AnchorsOption = None,
     key: Annotated[str | None, typer.Option(help="The key that signs; default: the only one there is.")] = None,
     kind: Annotated[str, typer.Option(help="What it is.")] = "person",
     dataset: Annotated[list[str] | None, typer.Option(help="Where its data lies; again for more.")] = None,
@@ -99,7 +104,7 @@ def append(
     purpose: Annotated[str, typer.Option(help="What for.")],
     lake: LakeOption = DEFAULT_LAKE,
     keys: KeysOption = DEFAULT_KEYS,
-    anchors: AnchorsOption = DEFAULT_ANCHORS,
+    anchors: AnchorsOption = None,
     user: UserOption = None,
     field: Annotated[list[str] | None, typer.Option(help="A field that was looked at; again for more.")] = None,
     result: Annotated[str, typer.Option(help="What came of it.")] = "success",
@@ -124,7 +129,7 @@ def verify(
     subject_id: Annotated[str, typer.Argument(metavar="[ID|all]", help="The subject.")] = ALL,
     lake: LakeOption = DEFAULT_LAKE,
     keys: KeysOption = DEFAULT_KEYS,
-    anchors: AnchorsOption = DEFAULT_ANCHORS,
+    anchors: AnchorsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Verify every row of a log, and that it ends where its anchor says; 1 where one does not, 2 where keys are missing.
@@ -163,7 +168,7 @@ def rotate(
     key: Annotated[str, typer.Option(help="The new key; make it with `lakehouse subject key new`.")],
     lake: LakeOption = DEFAULT_LAKE,
     keys: KeysOption = DEFAULT_KEYS,
-    anchors: AnchorsOption = DEFAULT_ANCHORS,
+    anchors: AnchorsOption = None,
     user: UserOption = None,
     purpose: Annotated[str, typer.Option(help="Why.")] = "change the key",
     as_json: JsonOption = False,
@@ -187,7 +192,7 @@ def anchor(
     subject_id: SubjectArgument,
     lake: LakeOption = DEFAULT_LAKE,
     keys: KeysOption = DEFAULT_KEYS,
-    anchors: AnchorsOption = DEFAULT_ANCHORS,
+    anchors: AnchorsOption = None,
     renew: Annotated[
         bool,
         typer.Option("--renew", help="Also where the anchor is missing or forged: you vouch that the log is whole."),
@@ -210,7 +215,7 @@ def mend_log(
     subject_id: SubjectArgument,
     lake: LakeOption = DEFAULT_LAKE,
     keys: KeysOption = DEFAULT_KEYS,
-    anchors: AnchorsOption = DEFAULT_ANCHORS,
+    anchors: AnchorsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Mend a torn last line: its bytes go to a file beside the log, where the rows before it hold.
@@ -233,7 +238,7 @@ def mend_log(
 def list_subjects(
     lake: LakeOption = DEFAULT_LAKE,
     keys: KeysOption = DEFAULT_KEYS,
-    anchors: AnchorsOption = DEFAULT_ANCHORS,
+    anchors: AnchorsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the subjects; it verifies nothing.

@@ -17,7 +17,7 @@ def test_every_variable_in_the_code_is_listed() -> None:
         name
         for package in PACKAGES
         for path in (ROOT / package).rglob("*.py")
-        for name in re.findall(r"\b(?:LAKEHOUSE_[A-Z_]+|DAGSTER_HOME|OLLAMA_HOST)\b", path.read_text())
+        for name in re.findall(r"\b(?:LAKEHOUSE_[A-Z_]+|DAGSTER_HOME|OLLAMA_HOST|[A-Z]+_API_KEY)\b", path.read_text())
     }
     assert found == listed
 

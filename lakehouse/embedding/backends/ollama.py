@@ -1,6 +1,7 @@
 """The backend of a model server: Ollama, or what speaks its API (`/api/tags`, `/api/embed`).
 
-Here: requests, what is retried, and what a bad answer means. Not here: when a text needs to be embedded (`../cached.py`).
+Here: requests, and what a bad answer means. Not here: when a text needs to be embedded (`../cached.py`), what is tried
+again (`lakehouse/upstream.py`).
 
 The revision is the digest of the model that the server holds, so that pulling a newer one makes another embedder.
 Source: Ollama's API documentation, "Generate embeddings" and "List local models".
@@ -16,27 +17,16 @@ from lakehouse.embedding.backends.spec import BackendSpec, Encoded, Options
 from lakehouse.embedding.identity import EmbedderIdentity, Kind
 from lakehouse.errors import OutsideFailure
 from lakehouse.lake import Lake
+from lakehouse.upstream import MISSING, Failed, by_ollama, retried, without_secret
 
 NAME = "ollama"
 DEFAULT_MODEL = "nomic-embed-text-v2-moe"
 UNVERSIONED = "unversioned"
 """The revision where a server does not list its models."""
 _BATCH = 32
-_FIRST_WAIT, _LONGEST_WAIT = 0.5, 8.0
-_BUSY = 429
-_MISSING = 404
 _TOO_LONG = "context length"
 """What every version of the server says of a text beyond the model's window, under several status codes."""
 _Answer = TypeVar("_Answer")
-
-
-class _Failed(Exception):
-    """One try failed. `status` is that of HTTP, 0 where there was no answer; `again`: another try may succeed."""
-
-    def __init__(self, why: str, status: int = 0, *, again: bool = False) -> None:
-        super().__init__(why)
-        self.status = status
-        self.again = again
 
 
 class OllamaBackend:
@@ -89,7 +79,7 @@ class OllamaBackend:
         answer = self._call(lambda: self._client.embed(self._model, texts, truncate=truncate))
         rows = list(answer.embeddings)
         if len(rows) != len(texts) or not rows[0]:
-            raise _Failed(f"gave {len(rows)} vectors for {len(texts)} texts, or an empty one")
+            raise Failed(f"gave {len(rows)} vectors for {len(texts)} texts, or an empty one")
         return rows
 
     def _unit(self, rows: list[Sequence[float]]) -> Any:
@@ -109,48 +99,27 @@ class OllamaBackend:
     def _revision(self) -> str:
         try:
             listed = self._call(self._client.list)
-        except _Failed as failed:
-            if failed.status == _MISSING:
+        except Failed as failed:
+            if failed.status == MISSING:
                 return UNVERSIONED
             raise
         names = {self._model, f"{self._model}:latest"}
         for one in listed.models:
             if one.model in names:
                 return one.digest or UNVERSIONED
-        raise _Failed(f"does not hold it (it lists {len(listed.models)} models)", _MISSING)
+        raise Failed(f"does not hold it (it lists {len(listed.models)} models)", MISSING)
 
     def _call(self, request: Callable[[], Any]) -> Any:
-        """Make one request; every way in which it can go wrong becomes a `_Failed`."""
-        import httpx
-        import ollama
-
-        try:
-            return request()
-        except ollama.ResponseError as error:
-            status = error.status_code
-            too_long = _TOO_LONG in str(error.error)
-            again = (status >= 500 or status == _BUSY) and not too_long
-            raise _Failed(f"answers {status}: {str(error.error)[:200]}", status, again=again) from error
-        except httpx.TimeoutException as error:
-            raise _Failed(f"does not answer within {self._options.timeout:g} s", again=True) from error
-        except (httpx.TransportError, ConnectionError) as error:
-            raise _Failed(f"cannot be reached, or broke off ({type(error).__name__})", again=True) from error
-        except (ValueError, AttributeError, TypeError) as error:
-            # The client's own parsing: no JSON, JSON of another shape, an error body that is no object.
-            raise _Failed("gives an answer that is not what its API documents") from error
+        """Make one request. A text that is too long is too long the next time too."""
+        return by_ollama(request, self._options.timeout, lasting=_TOO_LONG)
 
     def _retried(self, request: Callable[[], _Answer]) -> _Answer:
-        """Try a few times, waiting longer each time. Raises `OutsideFailure` when it is no use."""
-        for left in reversed(range(self._options.tries)):
-            try:
-                return request()
-            except _Failed as failed:
-                if not (failed.again and left):
-                    raise self._error(str(failed)) from failed
-                tried = self._options.tries - left
-                wait = min(_FIRST_WAIT * 2 ** (tried - 1), _LONGEST_WAIT)
-                self._options.sleep(wait * (0.5 + self._options.jitter() / 2))
-        raise AssertionError("unreachable: the last try returns or raises")
+        """Try a few times. Raises `OutsideFailure` when it is no use."""
+        options = self._options
+        try:
+            return retried(request, tries=options.tries, sleep=options.sleep, jitter=options.jitter)
+        except Failed as failed:
+            raise self._error(str(failed)) from failed
 
     def _error(self, what: str) -> OutsideFailure:
         return OutsideFailure(
@@ -159,12 +128,6 @@ class OllamaBackend:
             mend=f"see that it runs there (`ollama serve`; OLLAMA_HOST names another one) and holds the model: "
             f"`ollama pull {self._model}`",
         )
-
-
-def without_secret(host: str) -> str:
-    """Give a host for people to see: a password in its address is left out."""
-    scheme, separator, rest = host.rpartition("//")
-    return scheme + separator + rest.rpartition("@")[2] or "its default address"
 
 
 def open_model(lake: Lake, model: str, options: Options) -> OllamaBackend:  # noqa: ARG001 (one shape for all backends)

@@ -46,13 +46,20 @@ def replay(**fields: Any) -> bytes:
     return json.dumps({"schema": "replay_run.v1", "producer": "go", **fields}).encode() + b"\n"
 
 
+def answered() -> records.ReplayRun:
+    return records.ReplayRun(
+        schema="replay_run.v1", run_id="r", session_id="s", task="t", retrieved=[], model="m", provider="p", response="yes",
+        validation=records.Validation(ok=True, errors=[]), escalated=False, recorded_at=NOW, duration_ms=1, producer="python",
+    )  # fmt: skip
+
+
 def test_the_phases_have_the_required_checks_of_the_table() -> None:
     assert {phase.number: set(phase.required) for phase in PHASES} == TABLE
 
 
 def test_a_lake_as_its_runs_left_it_passes_every_check(finished: Any) -> None:
     (finished.root / "_kb" / "replay_runs.jsonl").write_bytes(replay() * 3)
-    report = finished.audit(acceptance=green)
+    report = finished.audit(acceptance=green, live_replay=answered)
     assert report.passed
     assert {one.check: one.status for one in report.checks if one.status != "passed"} == {}
     required = {one.check for one in report.checks if one.required}
@@ -560,10 +567,16 @@ def test_a_red_acceptance_gate_fails_and_gives_its_offenders(finished: Any) -> N
         (b"{\n", "no JSON"),
         (replay(schema="session.iterate.v1"), "replay_run.v1"),
         (b"[]\n", "replay_run.v1"),
+        (replay(producer="python"), "no replay as this runtime writes them"),
+        (
+            msgspec.json.encode({**msgspec.to_builtins(answered()), "escalated": "no"}) + b"\n",
+            "no replay as this runtime",
+        ),
     ],
 )
 def test_a_replay_that_cannot_be_read_is_named_among_the_last_fifty(finished: Any, row: bytes, why: str) -> None:
-    old = [row, *[replay()] * 49]
+    ours = msgspec.json.encode(answered()) + b"\n"
+    old = [row, *[replay()] * 48, ours]
     path = finished.root / "_kb" / "replay_runs.jsonl"
     path.write_bytes(b"".join([*old, row, *[replay()] * 9, b"torn"]))
     report = finished.audit()

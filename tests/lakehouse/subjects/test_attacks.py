@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from lakehouse.jsonl import encode
 from lakehouse.records import AuditAccessor, SubjectAuditRow
 from lakehouse.subjects.anchors import write_anchor
-from lakehouse.subjects.chain import SCHEMA, ZEROS, KeyRotationRow, sign
+from lakehouse.subjects.chain import SCHEMA, ZEROS, sign
 from lakehouse.subjects.keys import Key
 from lakehouse.subjects.verify import Verification, verify
 from tests.lakehouse.subjects.conftest import ANN, NOW, SUBJECT, Desk, counting
@@ -338,17 +339,13 @@ def test_a_rotation_row_that_was_taken_out(desk: Desk, lines: Lines) -> None:
 
 
 def test_the_old_key_used_on_after_another_was_announced(lines: Lines) -> None:
-    announced = KeyRotationRow(**{**_fields(row(mac(lines[-1]))), "next_key_id": "k2"})
+    announced = replace(row(mac(lines[-1])), next_key_id="k2")
     all_lines = [*lines, sign(announced, K1)]
     all_lines += chained(1, mac(all_lines[-1]))
     found = verify(b"".join(line + b"\n" for line in all_lines), KEYS)
     assert told(found) == (ROWS + 2, "unannounced_key")
     assert found.error is not None
     assert f"line {ROWS + 1} announced 'k2'" in found.error.why
-
-
-def _fields(record: SubjectAuditRow) -> dict[str, Any]:
-    return {name: getattr(record, name) for name in SubjectAuditRow.__struct_fields__}
 
 
 def test_a_row_that_was_put_in_with_the_key_at_the_end_stands_after_the_anchor(desk: Desk, lines: Lines) -> None:
@@ -374,7 +371,7 @@ def test_a_manifest_never_leads_to_another_folder(desk: Desk, lines: Lines, name
 
 # One log for the properties below: six rows, a rotation, three more.
 CHAIN = chained(6)
-CHAIN.append(sign(KeyRotationRow(**{**_fields(row(mac(CHAIN[-1]))), "next_key_id": "k2"}), K1))
+CHAIN.append(sign(replace(row(mac(CHAIN[-1])), next_key_id="k2"), K1))
 CHAIN += chained(
     3, mac(CHAIN[-1]), K2, 7, accessor=AuditAccessor(daemon="büro ⭐", user="你好", purpose='"\\', trace_id="")
 )

@@ -1,0 +1,240 @@
+"""What agents leave beside the streams: sessions of iterate, logs of who looked at whose data, replays of accepted tasks.
+
+Here: calls of the domain and what they show. Not here: what a session, a chain, a replay is (`lakehouse.sessions`,
+`lakehouse.subjects`, `lakehouse.replay`), and their checks (`agents_checks.py`).
+"""
+
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import dagster as dg
+import msgspec
+
+from assets.describing import OWNER, ROWS, column_schema, rows_table
+from assets.failures import told
+from assets.streams import GROUP as STREAMS
+from assets.streams import stream_key
+from lakehouse.board import bars
+from lakehouse.iterate import session_id
+from lakehouse.lake import Lake
+from lakehouse.records import ReplayRun, SessionRecord, SubjectAuditRow
+from lakehouse.replay.newest import replay_newest
+from lakehouse.replay.opening import Asked, Clocks, open_replayer, similar_of
+from lakehouse.replay.replaying import Replayer
+from lakehouse.replay.report import ReplayReport, report_path
+from lakehouse.replay.retrieval import nothing_more
+from lakehouse.sessions.page import write_page
+from lakehouse.subjects.checks import verify_all
+from lakehouse.views.database import write_database
+from resources.chat import ChatResource
+from resources.embedder import EmbedderResource
+from resources.lake import LakeResource, utc_now
+from resources.subjects import SubjectsResource
+
+GROUP = "audit"
+SESSIONS, SUBJECTS, REPLAYS = "session_audit", "subject_audit", "replay_report"
+SESSION_LOG, SUBJECT_LOGS = stream_key("sessions"), dg.AssetKey("subjects")
+
+
+def log_specs() -> list[dg.AssetSpec]:
+    """Give the logs that agents write beside the streams, as external assets."""
+    return [
+        dg.AssetSpec(
+            SESSION_LOG,
+            description="One line for each call of iterate, whatever came of it. Other runtimes append to the same log.",
+            group_name=STREAMS,
+            kinds={"jsonl"},
+            owners=[OWNER],
+            metadata={"files": "_kb/sessions.jsonl", "dagster/column_schema": column_schema(SessionRecord)},
+        ),
+        dg.AssetSpec(
+            SUBJECT_LOGS,
+            description="Who looked at whose data: a chained, signed log for each subject, anchored outside the lake.",
+            group_name=STREAMS,
+            kinds={"jsonl"},
+            owners=[OWNER],
+            metadata={"files": "subjects/*/audit.jsonl", "dagster/column_schema": column_schema(SubjectAuditRow)},
+        ),
+    ]
+
+
+@dg.asset(
+    name=SESSIONS,
+    deps=[SESSION_LOG],
+    group_name=GROUP,
+    kinds={"python", "duckdb"},
+    owners=[OWNER],
+    code_version="1",
+    description=(
+        "How models do at proposing what is valid: first-shot rate per model, sessions that were rejected three times "
+        "running, verdicts by day. Writes the views for SQL (`lakehouse.duckdb`) as well."
+    ),
+    metadata={"dagster/column_schema": column_schema(SessionRecord)},
+)
+def session_audit(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult[None]:
+    """Count the sessions, and write their page."""
+    domain, run = lake.open(), lake.run(context.run.run_id)
+    with told(context.retry_number):
+        page, report = write_page(domain, run.reports, run.now())
+        database = write_database(domain)
+    counts = report.counts
+    return dg.MaterializeResult(
+        metadata={
+            ROWS: counts.sessions,
+            **counts.verdicts,
+            "refused_lines": report.refused_in_all,
+            "rejected_three_times_running": counts.rejected_in_all,
+            "verdicts": dg.MetadataValue.md(bars("verdict", dict(counts.verdicts))),
+            "first_shots": rows_table([msgspec.structs.asdict(one) for one in counts.first_shots], ("model", "rate")),
+            "rejected": rows_table([msgspec.structs.asdict(one) for one in counts.rejected], ("session_id", "model")),
+            "page": dg.MetadataValue.url(page.as_uri()),
+            "sql": dg.MetadataValue.path(str(database)),
+            "path": dg.MetadataValue.path(str(domain.sessions)),
+        }
+    )
+
+
+@dg.asset(
+    name=SUBJECTS,
+    deps=[SUBJECT_LOGS],
+    group_name=GROUP,
+    kinds={"python", "jsonl"},
+    owners=[OWNER],
+    code_version="1",
+    description=(
+        "Every subject's log, verified from its first row to its last: how many rows, the hash that it ends with, and the "
+        "line and kind of the first thing that is wrong."
+    ),
+    metadata={"dagster/column_schema": column_schema(SubjectAuditRow)},
+)
+def subject_audit(
+    context: dg.AssetExecutionContext, lake: LakeResource, subjects: SubjectsResource
+) -> dg.MaterializeResult[None]:
+    """Verify every log."""
+    domain = lake.open()
+    with told(context.retry_number):
+        found = list(verify_all(subjects.open(domain)))
+    rows = [
+        {
+            "subject": one.subject_id,
+            "rows": one.found.count,
+            "verified": one.found.verified,
+            "tip": one.found.tip,
+            "error": f"line {one.found.error.line}: {one.found.error.kind}" if one.found.error else "",
+            "warnings": ", ".join(warning.kind for warning in one.found.warnings),
+        }
+        for one in found
+    ]
+    return dg.MaterializeResult(
+        metadata={
+            ROWS: sum(one.found.count for one in found),
+            "subjects": len(found),
+            "broken": sum(not one.found.verified for one in found),
+            "logs": rows_table(rows, ("subject", "rows", "verified", "tip")),
+            "path": dg.MetadataValue.path(str(domain.subjects)),
+        }
+    )
+
+
+class ReplayConfig(dg.Config):
+    """What a person may ask of a replay; what is left empty is as `[replay]` of lakehouse.toml says."""
+
+    tasks: int | None = None
+    model: str | None = None
+    stronger: str | None = None
+    passages: int | None = None
+    anew: bool = False
+
+
+@dg.asset(
+    name=REPLAYS,
+    deps=["scored_runs", "rag_export"],
+    group_name=GROUP,
+    kinds={"python", "jsonl"},
+    owners=[OWNER],
+    code_version="1",
+    description=(
+        "The newest accepted tasks, done again with what the lake retrieves now and without what their own runs wrote: is "
+        "the answer valid, and how near is it to the one that was accepted? What was answered before is not asked again."
+    ),
+    metadata={"dagster/column_schema": column_schema(ReplayRun)},
+)
+def replay_report(
+    context: dg.AssetExecutionContext,
+    config: ReplayConfig,
+    lake: LakeResource,
+    chat: ChatResource,
+    embedder: EmbedderResource,
+) -> dg.MaterializeResult[None]:
+    """Replay the newest accepted tasks."""
+    domain, run = lake.open(), lake.run(context.run.run_id)
+    asked = Asked(config.model, config.stronger, config.passages)
+    with told(context.retry_number), replayer(domain, chat, embedder, asked) as opened:
+        count = config.tasks or domain.settings.replay.tasks
+        report = replay_newest(domain, run, opened, similar_of(opened), count, anew=config.anew)
+    for one in report.no_answer:
+        context.log.warning("%s has no answer: %s %s", one.task_id, one.where, one.what)
+    return dg.MaterializeResult(metadata={**_numbers(report), **_shown(domain, report, run.reports)})
+
+
+@contextmanager
+def replayer(
+    lake: Lake,
+    chat: ChatResource,
+    embedder: EmbedderResource,
+    asked: Asked = Asked(),  # noqa: B008 - it cannot change
+) -> Iterator[Replayer]:
+    """Open everything that a replay needs."""
+    clocks = Clocks(utc_now, time.monotonic, lambda: session_id(time.time_ns(), secrets.randbits(32)))
+    # What replay retrieved is all there is to read: a provider that retrieves by itself would find what was left out.
+    with (
+        chat.open(lake, retrieve=nothing_more) as asking,
+        open_replayer(
+            lake, asking, clocks, asked=asked, environ_models=chat.models, embedder=lambda: embedder.open(lake)
+        ) as opened,
+    ):
+        yield opened
+
+
+def _numbers(report: ReplayReport) -> dict[str, Any]:
+    """Give the numbers that have a history."""
+    found: dict[str, Any] = {
+        ROWS: len(report.rows),
+        "tasks": report.tasks,
+        "asked_now": report.asked,
+        "valid": report.valid,
+        "valid_then": report.valid_then,
+        "escalated": report.escalated,
+        "no_answer": len(report.no_answer) + report.not_asked,
+    }
+    if report.mean is not None and report.median is not None:
+        found |= {"mean_similarity": report.mean, "median_similarity": report.median}
+    return found
+
+
+def _shown(lake: Lake, report: ReplayReport, reports: Any) -> dict[str, Any]:
+    rows = [
+        {
+            "task": one.task_id,
+            "day": one.day,
+            "similarity": one.similarity,
+            "valid_then": one.valid_then,
+            "valid_now": one.run.validation.ok,
+            "escalated": one.run.escalated,
+            "asked_now": one.asked,
+        }
+        for one in report.least_similar
+    ]
+    failed = [{"task": one.task_id, "kind": one.kind, "why": f"{one.where}: {one.what}"} for one in report.no_answer]
+    return {
+        "model": report.model,
+        "retrieval": f"{report.retrieval} ({report.corpus})",
+        "similarity_by": report.method,
+        "least_similar": rows_table(rows, ("task", "day", "similarity")),
+        "without_answer": rows_table(failed, ("task", "kind", "why")),
+        "page": dg.MetadataValue.url(report_path(reports, report.run_id).as_uri()),
+        "path": dg.MetadataValue.path(str(lake.replays)),
+    }

@@ -1,0 +1,219 @@
+"""`lakehouse chat` and `lakehouse models`: what they print, and how they end."""
+
+import importlib.util
+import io
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import typer
+
+from lakehouse_dagster import cli
+from lakehouse_dagster.commands import chat as commands
+from resources.environment import VARIABLES
+from tests.lakehouse.chat.conftest import FakeModels
+
+SECRET = "sk-planted-0aa7"
+
+
+class Done(NamedTuple):
+    """How a command ended and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Shell = Callable[..., Done]
+
+
+@pytest.fixture
+def models() -> Iterator[FakeModels]:
+    if not all(importlib.util.find_spec(name) for name in ("ollama", "openai")):
+        pytest.skip("the extra `chat` is not installed")
+    server = FakeModels()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def shell(
+    models: FakeModels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Shell:
+    """Run the two commands in this process, where Ollama is the fake server and no key is set."""
+    monkeypatch.chdir(tmp_path)
+    for variable in VARIABLES:
+        monkeypatch.delenv(variable.name, raising=False)
+    monkeypatch.setenv("OLLAMA_HOST", models.url)
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    app = typer.Typer(pretty_exceptions_enable=False)
+    app.command("chat")(commands.chat)
+    app.command("models")(commands.models)
+    monkeypatch.setattr(cli, "app", app)
+
+    def run(*arguments: str) -> Done:
+        monkeypatch.setattr(sys, "argv", ["lakehouse", *arguments])
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 1 if end.code else 0
+        printed = capsys.readouterr()
+        return Done(code, printed.out, printed.err)
+
+    return run
+
+
+def test_the_answer_is_all_that_stands_on_standard_output(shell: Shell, models: FakeModels) -> None:
+    models.says = "[bold]Ann[/bold] :smile:\nand Ben."
+    done = shell("chat", "Who?", "--system", "Be short.", "--max-tokens", "9")
+    assert (done.code, done.out) == (0, "[bold]Ann[/bold] :smile:\nand Ben.\n"), done.err
+    assert "qwen2.5:latest of ollama (tier default: built in, tier local_fast: built in)" in done.err
+    assert "7 + 3 tokens, stop" in done.err
+    assert models.last.body["messages"] == [
+        {"role": "system", "content": "Be short."},
+        {"role": "user", "content": "Who?"},
+    ]
+    assert models.last.body["options"]["num_predict"] == 9
+
+
+def test_machines_get_the_whole_answer_and_who_named_the_model(shell: Shell, models: FakeModels) -> None:
+    models.reason = "length"
+    done = shell("chat", "Who?", "--model", "ollama/qwen3.5", "--format", "json", "--think", "--json")
+    assert done.code == 0, done.err
+    assert done.json["asked"] == {"model": "ollama/qwen3.5", "source": "as asked"}
+    answer = done.json["answer"]
+    assert (answer["content"], answer["provider"], answer["model"]) == ("Hello.", "ollama", "qwen3.5")
+    assert (answer["finish_reason"], answer["prompt_tokens"], answer["completion_tokens"]) == ("length", 7, 3)
+    assert (models.last.body["format"], models.last.body["think"]) == ("json", True)
+
+
+def test_an_answer_that_was_cut_off_says_so(shell: Shell, models: FakeModels) -> None:
+    models.reason = "length"
+    assert "--max-tokens allows more" in shell("chat", "Who?").err
+
+
+def test_a_model_cannot_steer_the_terminal(shell: Shell, models: FakeModels) -> None:
+    models.says = "a\x1b[2Jb\tc\rd"
+    assert shell("chat", "Who?").out == "a\N{REPLACEMENT CHARACTER}[2Jb\tc\N{REPLACEMENT CHARACTER}d\n"
+
+
+def test_a_prompt_may_come_from_standard_input(
+    shell: Shell, models: FakeModels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("Who is\nthere?"))
+    assert shell("chat", "-").code == 0
+    assert models.last.body["messages"][0]["content"] == "Who is\nthere?"
+
+
+def test_a_flag_beats_the_environment_beats_the_file(
+    shell: Shell, models: FakeModels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("data").mkdir()
+    Path("data/lakehouse.toml").write_text('[models]\ndefault = "qwen3.5:latest"\nmine = "kimi-k2.6"\n')
+    assert shell("chat", "Who?", "--json").json["answer"]["model"] == "qwen3.5:latest"
+    assert shell("chat", "Who?", "--model", "mine", "--json").json["answer"]["model"] == "kimi-k2.6"
+    monkeypatch.setenv("LAKEHOUSE_MODEL", "vendor/model")
+    assert shell("chat", "Who?", "--json").json["answer"]["model"] == "vendor/model"
+    assert shell("chat", "Who?", "--model", "qwen2.5", "--json").json["answer"]["model"] == "qwen2.5"
+
+
+def test_without_a_server_the_error_says_who_where_and_how_to_start_it(shell: Shell, models: FakeModels) -> None:
+    models.close()
+    done = shell("chat", "Who?", "--json")
+    assert done.code == 3
+    error = done.json["error"]
+    assert error["where"] == f"ollama at {models.url}, model qwen2.5:latest"
+    assert "`ollama serve`" in error["mend"]
+    assert "`ollama pull qwen2.5:latest`" in error["mend"]
+    assert models.url in done.err
+
+
+def test_without_its_key_a_provider_is_not_asked_and_nobody_else_is(shell: Shell, models: FakeModels) -> None:
+    done = shell("chat", "Who?", "--model", "openrouter/vendor/model")
+    assert (done.code, done.out) == (3, "")
+    assert "OPENROUTER_API_KEY is set neither in the environment nor in .env" in done.err
+    assert models.requests == []
+
+
+def test_a_key_in_dotenv_is_used_and_never_shown(shell: Shell, models: FakeModels) -> None:
+    Path(".env").write_text(f"KIMI_API_KEY={SECRET}\n")
+    Path("data").mkdir()
+    Path("data/lakehouse.toml").write_text(f'[chat.providers.kimi]\nurl = "{models.url}/v1"\n')
+    for arguments in (
+        ["chat", "Who?", "-m", "kimi/kimi-k2.6"],
+        ["models", "--probe"],
+        ["chat", "Who?", "-m", "kimi/x"],
+    ):
+        for more in ([], ["--json"]):
+            done = shell(*arguments, *more)
+            assert SECRET not in done.out + done.err
+    assert models.last.headers["authorization"] == f"Bearer {SECRET}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["chat", " "], "nothing to ask"),
+        (["chat", "a", "--format", "xml"], "format: is 'xml'"),
+        (["chat", "a", "--max-tokens", "0"], "--max-tokens"),
+        (["chat", "a", "--model", "kimi/"], "names no model"),
+        (["chat", "a", "--lake", "nowhere"], "there is no lake here"),
+    ],
+)
+def test_wrong_usage_ends_with_2_and_asks_nobody(
+    shell: Shell, models: FakeModels, arguments: list[str], says: str
+) -> None:
+    done = shell(*arguments)
+    assert (done.code, says in done.err) == (2, True), done.err
+    assert models.requests == []
+
+
+def test_passages_answer_without_any_model(shell: Shell, models: FakeModels) -> None:
+    from lakehouse.chat.passages import Passage, bundle
+
+    context = bundle([Passage("rag-7", "rag", 0.1, "Welders need AWS D1.1.")])
+    done = shell("chat", f"{context}\n\nWhat do welders need?", "--model", "extractive/rag")
+    assert (done.code, models.requests) == (0, [])
+    assert done.out.endswith("[rag-7, rag] Welders need AWS D1.1.\n")
+
+
+def test_passages_of_a_lake_without_an_export_say_what_to_run(shell: Shell) -> None:
+    done = shell("chat", "What do welders need?", "--model", "extractive/rag")
+    assert done.code == 3
+    assert "lakehouse distill" in done.err
+
+
+def test_models_shows_tiers_and_what_each_provider_lacks_without_asking(shell: Shell, models: FakeModels) -> None:
+    done = shell("models", "--json")
+    assert (done.code, models.requests) == (0, [])
+    assert done.json["tiers"]["local_judge"]["source"] == "tier local_judge: built in"
+    providers = {one["name"]: one for one in done.json["providers"]}
+    assert [name for name, one in providers.items() if one["configured"]] == ["ollama", "extractive"]
+    assert providers["kimi"]["mend"] == "export KIMI_API_KEY=…, or write `KIMI_API_KEY=…` into .env"
+    for_people = shell("models")
+    assert "KIMI_API_KEY" in for_people.out
+    assert "--probe" in for_people.out
+
+
+def test_a_probe_says_which_servers_answer_and_how_to_start_those_that_do_not(shell: Shell, models: FakeModels) -> None:
+    done = shell("models", "--probe", "--json")
+    (ollama,) = [one for one in done.json["providers"] if one["name"] == "ollama"]
+    assert (done.code, ollama["reached"]["ok"]) == (0, True)
+    models.close()
+    done = shell("models", "--probe")
+    assert (done.code, "`ollama serve`" in done.out) == (3, True)
+
+
+@pytest.mark.parametrize("command", ["chat", "models"])
+def test_each_command_has_help_with_an_example_and_speaks_json(shell: Shell, command: str) -> None:
+    done = shell(command, "--help")
+    assert f"Example: lakehouse {command}" in " ".join(done.out.split())
+    assert "--json" in done.out
