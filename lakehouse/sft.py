@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 
 from lakehouse.canonical import content_id, text_id
-from lakehouse.messages import clean
 from lakehouse.firewall import admit
+from lakehouse.messages import clean
 from lakehouse.records import EvidenceRecord, ScoredRun, SftSample
 from lakehouse.streams import Stream
 from lakehouse.streams.shaping import last_answer

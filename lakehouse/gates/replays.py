@@ -10,11 +10,11 @@ came about alike (same method, models, corpus and number of passages), if both c
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final
 
 from lakehouse.errors import RecordError
 from lakehouse.files import sha256_of
+from lakehouse.gates.lake_gate import LakeGate
 from lakehouse.gates.verdicts import verdict
 from lakehouse.lake import Lake
 from lakehouse.records import ReplayRun, Verdict
@@ -31,15 +31,6 @@ FEW: Final = 5
 """Compared tasks below which a mean says nothing: one odd answer would move it by a fifth."""
 
 Offender = dict[str, object]
-
-
-class ReplayGate(NamedTuple):
-    """A gate on the replay report. `blocks` says whether red holds anything back."""
-
-    name: str
-    look: Callable[[Lake, str], Verdict]
-    description: str
-    blocks: bool
 
 
 def replays_hold(lake: Lake, checked_at: str) -> Verdict:
@@ -159,7 +150,7 @@ def _verdict(
 
 
 REPLAY_GATES: Final = (
-    ReplayGate(
+    LakeGate(
         CHECK,
         replays_hold,
         "Of the newest accepted tasks, done again: at least 80 % got an answer, at least 80 % of the answers are valid, and "

@@ -1,6 +1,6 @@
 """Full text over the published RAG export: what retrieval is where no vectors are.
 
-Here: an index in memory (SQLite's FTS5, which Python brings along) and searching it. Not here: which of the two ways is
+Here: an index (SQLite's FTS5, which Python brings along) and searching it. Not here: which of the two ways is
 taken, and what is left out (`retrieval.py`).
 
 Ranks are BM25 as FTS5 computes it: 0 or below, the best the lowest. As a distance it is `1 / (1 + -bm25)`: 1 where nothing
@@ -22,6 +22,8 @@ from lakehouse.similarity.words import words
 MOST_WORDS: Final = 128
 """Distinct words of a query that are searched for, the first ones: a task may be a whole conversation."""
 _BATCH: Final = 2_000
+_CACHE: Final = 64 << 20
+"""Bytes of the index that stay in memory."""
 
 
 class Found(NamedTuple):
@@ -72,8 +74,10 @@ def match_of(query: str) -> str:
 @contextmanager
 def open_fulltext(path: Path) -> Iterator[FullText]:
     """Index an export. Raises `RecordError` that names a line which is no chunk."""
-    with closing(sqlite3.connect(":memory:")) as database:
+    # A database without a name lies in a temporary file; in memory is what its cache holds.
+    with closing(sqlite3.connect("")) as database:
         database.executescript(
+            f"PRAGMA cache_size = -{_CACHE >> 10};"
             "CREATE TABLE chunk (row INTEGER PRIMARY KEY, id TEXT, content TEXT, run_id TEXT);"
             "CREATE VIRTUAL TABLE found USING fts5(words, content='', tokenize='unicode61');"
         )

@@ -31,7 +31,7 @@ from lakehouse_dagster.commands.shell import DEFAULT_LAKE, JsonOption, LakeOptio
 app = typer.Typer(
     no_args_is_help=True, help="See which gates are not green, and say where data may go on nevertheless."
 )
-ALONE = ("audit_baseline",)
+ALONE = ("session_audit", "subject_audit", "replay_report", "audit_baseline")
 """Assets without days that are no export and have gates."""
 STATES = ("green", "warning", "waived", "red", "stale", "missing")
 

@@ -19,6 +19,16 @@ from tests.conftest import FIRST, QUIET, SECOND, TinyLake, evaluations
 
 WHOLE = "audit_baseline"
 
+PROBES_WITHOUT_PACKAGES = (
+    "extract_json",
+    "canonical_json",
+    "materializer",
+    "audit_baseline",
+    "validator",
+    "session_log",
+    "subject_audit",
+)
+
 
 def run(tiny: TinyLake, job: str) -> dg.ExecuteInProcessResult:
     return tiny.definitions().resolve_job_def(job).execute_in_process(raise_on_error=False, run_config=QUIET)
@@ -95,7 +105,7 @@ def test_acceptance_holds_as_a_job_of_its_own(tiny: TinyLake) -> None:
 def test_parity_holds_as_a_job_of_its_own(tiny: TinyLake) -> None:
     result = run(tiny, PARITY_JOB)
     found = {name: check for (_, name, _), check in evaluations(result).items()}
-    names = ["extract_json", "canonical_json", "materializer", "audit_baseline", *(["embed"] if can_run() else [])]
+    names = [*PROBES_WITHOUT_PACKAGES, *(["embed"] if can_run() else [])]
     assert set(found) == {f"parity_{name}" for name in names}
     assert all(check.passed for check in found.values())
     assert all(shown(check, "peers") for check in found.values())

@@ -25,6 +25,7 @@ STREAMS = [
 ]
 KB = [f"kb/{name}" for name in STREAMS]
 SOURCES = ["kb/workers", "kb/ethereal_workers", "kb/fresh_workers", "kb/playbooks"]
+LOGS = ["kb/sessions", "subjects"]
 CORPORA = {
     "workers_corpus": "kb/workers",
     "ethereal_workers_corpus": "kb/ethereal_workers",
@@ -46,8 +47,12 @@ GRAPH = {
     "release": ("exports", ["preference_export", "rag_export", "sft_export"], False),
     **{name: ("streams", [], False) for name in SOURCES},
     **{name: ("corpora", [source], False) for name, source in CORPORA.items()},
+    **{name: ("streams", [], False) for name in LOGS},
+    "session_audit": ("audit", ["kb/sessions"], False),
+    "subject_audit": ("audit", ["subjects"], False),
+    "replay_report": ("audit", ["rag_export", "scored_runs"], False),
     "run_summary": ("audit", ["preference_export", "rag_export", "sft_export"], False),
-    "audit_baseline": ("audit", ["run_summary"], False),
+    "audit_baseline": ("audit", ["replay_report", "run_summary"], False),
 }
 BLOCKING = {
     "evidence": {"provenance_resolves": True, "receipt_balances": True, "contract": True, "quarantine_rate": True},
@@ -77,8 +82,14 @@ BLOCKING = {
         "parity_canonical_json": True,
         "parity_materializer": True,
         "parity_audit_baseline": True,
+        "parity_validator": True,
+        "parity_session_log": True,
+        "parity_subject_audit": True,
         **({"parity_embed": True} if can_run() else {}),
     },
+    "session_audit": {"accepted_fills_grounded": True, "sessions_readable": False},
+    "subject_audit": {"chains_verify": True},
+    "replay_report": {"replays_hold": False},
     "line_index": {"streams_append_only": False},
     **{
         name: {"row_parity": True, "embed_parity": True, "recall_at_10": False, "fresh_is_findable": True}
@@ -113,7 +124,7 @@ def test_every_asset_says_what_it_is_and_whose(specs: dict[str, dg.AssetSpec]) -
 
 
 def test_everything_we_make_has_a_code_version(specs: dict[str, dg.AssetSpec]) -> None:
-    assert [name for name, spec in specs.items() if spec.code_version is None] == [*KB, *SOURCES]
+    assert [name for name, spec in specs.items() if spec.code_version is None] == [*KB, *SOURCES, *LOGS]
 
 
 def test_every_gate_is_there_and_blocks_as_specified(tiny: TinyLake) -> None:

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lakehouse.messages import clean
 from lakehouse.errors import GateFailed, LakehouseError, SftContamination
 from lakehouse.files import sha256_of
 from lakehouse.gates.verdicts import verdict
+from lakehouse.messages import clean
 from lakehouse.publish import sft as publishing
 from lakehouse.publish.exports import SFT
 from lakehouse.publish.forms import chat, messages_line, prompt_completion_line

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakehouse.messages import clean
 from lakehouse.errors import UsageError
 from lakehouse.importers import IMPORTERS, ImportedRun, ImportOptions, Refused, import_file
+from lakehouse.messages import clean
 
 FIXTURES = Path(__file__).parent / "fixtures" / "langfuse"
 BLOB = FIXTURES / "blob"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from lakehouse.messages import clean
 from lakehouse.importers import ImportedRun, ImportOptions, Refused, import_file, openinference
+from lakehouse.messages import clean
 
 FIXTURES = Path(__file__).parent / "fixtures"
 TRACE = "7bf92f3577b34da6a3ce929d0e0e4736"

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from lakehouse.messages import clean
 from lakehouse.errors import UsageError
 from lakehouse.importers import ImportedRun, ImportOptions, Refused, import_file, otel_genai
+from lakehouse.messages import clean
 
 FIXTURES = Path(__file__).parent / "fixtures"
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
