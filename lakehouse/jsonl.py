@@ -11,11 +11,11 @@ from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 import msgspec
 
-from lakehouse.errors import RecordError
+from lakehouse.errors import OutsideFailure, RecordError
 from lakehouse.files import Staged, write_whole
 from lakehouse.records import FileRef
 
@@ -124,6 +124,31 @@ class JsonlReader(Generic[R]):
     def records(self, path: Path) -> Iterator[R]:
         """Give the records alone."""
         return (record for _, record in self.lines(path))
+
+
+def raw_lines(path: Path, seen: Callable[[bytes], Any] | None = None) -> Iterator[tuple[int, int, bytes]]:
+    """Give the lines of a log that others write to as well: `(number from 1, first byte, line)`.
+
+    Blank ones and a torn last one are passed over; nothing where there is no file. `seen` gets every byte as it was read, for a
+    hash of what was looked at. Memory: one line. Raises `OutsideFailure` where something lies there that cannot be read.
+    """
+    try:
+        log = path.open("rb", buffering=1 << 18)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise OutsideFailure(
+            f"cannot read ({why})", where=str(path), mend="look at what lies there, and its rights"
+        ) from None
+    with log:
+        end = 0
+        for number, line in enumerate(log, start=1):
+            start, end = end, end + len(line)
+            if seen is not None:
+                seen(line)
+            if line.endswith(b"\n") and line.strip():
+                yield number, start, line
 
 
 def stretches(path: Path, most: int) -> list[tuple[int, int]]:

@@ -18,8 +18,8 @@ from lakehouse.chat.passages import Retrieve
 from lakehouse.chat.registry import Chatter, open_chat
 from lakehouse.errors import LakehouseError
 from lakehouse.lake import Lake
-from resources.embedder import Look
 from resources.environment import value
+from resources.look import Look
 
 TIER_VARIABLES = {
     "default": "LAKEHOUSE_MODEL",

@@ -9,7 +9,7 @@ import random
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 import dagster as dg
 from pydantic import Field
@@ -20,6 +20,7 @@ from lakehouse.embedding.source import PACKAGE, installed
 from lakehouse.errors import LakehouseError
 from lakehouse.lake import Lake
 from resources.environment import value
+from resources.look import Look
 
 
 class EmbedderResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -71,14 +72,6 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> EmbedderResourc
         host=value("OLLAMA_HOST", environ),
         peer=value("LAKEHOUSE_EMBEDDER_PEER", environ),
     )
-
-
-class Look(NamedTuple):
-    """What a look at the embedder found."""
-
-    ok: bool
-    found: str
-    mend: str = ""
 
 
 def look(resource: EmbedderResource, lake: Lake) -> Look:

@@ -6,7 +6,6 @@ Here: where the environment says that they lie. Not here: what they are for (`la
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 import dagster as dg
 from pydantic import Field
@@ -15,6 +14,7 @@ from lakehouse.errors import LakehouseError
 from lakehouse.lake import Lake
 from lakehouse.subjects.places import Subjects, anchors_beside, open_subjects
 from resources.environment import value
+from resources.look import Look
 
 
 class SubjectsResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -47,14 +47,6 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> SubjectsResourc
         keys_folder=str(Path(value("LAKEHOUSE_KEYS", environ)).absolute()),
         anchors_folder=str(Path(anchors).absolute()) if anchors else "",
     )
-
-
-class Look(NamedTuple):
-    """What a look at the subjects found."""
-
-    ok: bool
-    found: str
-    mend: str = ""
 
 
 def look(resource: SubjectsResource, lake: Lake) -> Look:

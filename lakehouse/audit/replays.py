@@ -17,6 +17,7 @@ from lakehouse.audit.scope import Scope
 from lakehouse.baseline import PRODUCER
 from lakehouse.chat.answer import ChatError
 from lakehouse.errors import LakehouseError, UsageError
+from lakehouse.jsonl import raw_lines
 from lakehouse.records import ReplayRun
 
 LAST = 50
@@ -37,11 +38,7 @@ def _log(scope: Scope) -> AuditCheck:
     name = scope.lake.relative(path)
     if not path.exists():
         return skipped(7, LOG, f"{name} is not there: nothing was replayed yet")
-    last: deque[tuple[int, bytes]] = deque(maxlen=LAST)
-    with path.open("rb", buffering=1 << 18) as file:
-        for number, line in enumerate(file, start=1):
-            if line.strip() and line.endswith(b"\n"):
-                last.append((number, line))
+    last = deque(((number, line) for number, _, line in raw_lines(path)), maxlen=LAST)
     if not last:
         return skipped(7, LOG, f"{name} holds no row yet")
     found = [offender(name, number, why) for number, line in last if (why := _wrong(line)) is not None]

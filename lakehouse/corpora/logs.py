@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from lakehouse.jsonl import raw_lines
 from lakehouse.lake import Lake
 from lakehouse.quarantine import quarantined
 from lakehouse.records import FreshWorker, PlaybookEntry, QuarantinedRow, Record
@@ -96,22 +97,17 @@ def _playbook_fault(entry: PlaybookEntry) -> str | None:
 def _lines(
     lake: Lake, path: Path, kind: type[R], fault_of: Callable[[R], str | None], refuse: Refuse
 ) -> Iterator[tuple[int, R]]:
-    if not path.exists():
-        return
     decode = msgspec.json.Decoder(kind).decode
     name = lake.relative(path)
-    with path.open("rb", buffering=1 << 18) as log:
-        for number, line in enumerate(log):
-            if not line.endswith(b"\n") or not line.strip():
+    for number, _, line in raw_lines(path):
+        try:
+            record = decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            code, why = "bad_line", f"this is no {kind.__name__} ({error})"
+        else:
+            fault = fault_of(record)
+            if fault is None:
+                yield number - 1, record
                 continue
-            try:
-                record = decode(line)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                code, why = "bad_line", f"this is no {kind.__name__} ({error})"
-            else:
-                fault = fault_of(record)
-                if fault is None:
-                    yield number, record
-                    continue
-                code, why = "bad_row", fault
-            refuse(quarantined(STAGE, path.stem, name, number, code, why, line.rstrip()))
+            code, why = "bad_row", fault
+        refuse(quarantined(STAGE, path.stem, name, number - 1, code, why, line.rstrip()))

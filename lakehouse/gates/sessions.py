@@ -18,9 +18,10 @@ from lakehouse.files import sha256_of
 from lakehouse.gates.lake_gate import LakeGate
 from lakehouse.gates.verdicts import MOST_OFFENDERS, verdict
 from lakehouse.iterate import DAEMON, FILL
+from lakehouse.jsonl import raw_lines
 from lakehouse.lake import Lake
 from lakehouse.records import SessionRecord, Verdict
-from lakehouse.sessions.reading import Refused, lines, session_of
+from lakehouse.sessions.reading import Refused, session_of
 
 VERSION: Final = "sessions-1"
 SCHEMA: Final = "session.iterate.v1"
@@ -53,7 +54,7 @@ def accepted_fills_grounded(lake: Lake, checked_at: str) -> Verdict:
     digest = sha256()
     offenders: list[dict[str, Any]] = []
     fills = bad = unread = 0
-    for number, raw in lines(lake.sessions, digest.update):
+    for number, _, raw in raw_lines(lake.sessions, digest.update):
         claim = _claimed(raw)
         if claim is None:
             unread += 1
@@ -96,7 +97,7 @@ def sessions_readable(lake: Lake, checked_at: str) -> Verdict:
     digest = sha256()
     offenders: list[dict[str, Any]] = []
     seen = bad = untyped = 0
-    for number, raw in lines(lake.sessions, digest.update):
+    for number, _, raw in raw_lines(lake.sessions, digest.update):
         seen += 1
         found = session_of(number, raw)
         if isinstance(found, Refused):

@@ -15,7 +15,7 @@ import msgspec
 
 from lakehouse.baseline import PRODUCER
 from lakehouse.files import append
-from lakehouse.jsonl import encode
+from lakehouse.jsonl import encode, raw_lines
 from lakehouse.lake import Lake
 from lakehouse.quarantine import quarantined
 from lakehouse.records import QuarantinedRow, ReplayRun
@@ -48,27 +48,21 @@ def record(lake: Lake, run: ReplayRun) -> None:
 def ours(lake: Lake, refuse: Refuse) -> Iterator[tuple[int, int, ReplayRun]]:
     """Give the rows of this runtime with their line (from 1) and offset, in the order of the log."""
     path = lake.replays
-    if not path.exists():
-        return
     head, whole = msgspec.json.Decoder(_Head).decode, msgspec.json.Decoder(ReplayRun).decode
-    name, start = lake.relative(path), 0
-    with path.open("rb", buffering=1 << 18) as log:
-        for number, line in enumerate(log, start=1):
-            offset, start = start, start + len(line)
-            if not line.endswith(b"\n") or not line.strip():
+    name = lake.relative(path)
+    for number, offset, line in raw_lines(path):
+        try:
+            said = head(line)
+            if said.schema != SCHEMA:
+                raise msgspec.ValidationError(f"its schema is {said.schema[:40]!r}, not {SCHEMA}")
+            if said.producer != PRODUCER:
                 continue
-            try:
-                said = head(line)
-                if said.schema != SCHEMA:
-                    raise msgspec.ValidationError(f"its schema is {said.schema[:40]!r}, not {SCHEMA}")
-                if said.producer != PRODUCER:
-                    continue
-                run = whole(line)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                why = f"this is no replay ({error})"
-                refuse(quarantined(STAGE, path.stem, name, number - 1, "bad_line", why, line.rstrip()))
-                continue
-            yield number, offset, run
+            run = whole(line)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            why = f"this is no replay ({error})"
+            refuse(quarantined(STAGE, path.stem, name, number - 1, "bad_line", why, line.rstrip()))
+            continue
+        yield number, offset, run
 
 
 def standing(lake: Lake) -> Standing:

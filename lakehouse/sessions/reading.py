@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from lakehouse.errors import OutsideFailure
+from lakehouse.jsonl import raw_lines
 from lakehouse.records import SessionRecord
 from lakehouse.timestamps import BadTimestamp, Moment, read
 
@@ -40,7 +40,7 @@ Refuse = Callable[[Refused], Any]
 
 def sessions(path: Path, refuse: Refuse) -> Iterator[Session]:
     """Give every usable line of a log, in order; none where there is no file. Memory: one line."""
-    for number, raw in lines(path):
+    for number, _, raw in raw_lines(path):
         found = session_of(number, raw)
         if isinstance(found, Refused):
             refuse(found)
@@ -60,26 +60,3 @@ def session_of(number: int, raw: bytes) -> Session | Refused:
         return Session(number, record, read(record.timestamp))
     except (BadTimestamp, OverflowError) as error:
         return Refused(number, f"timestamp: {error}")
-
-
-def lines(path: Path, seen: Callable[[bytes], Any] | None = None) -> Iterator[tuple[int, bytes]]:
-    """Give the lines that are there, `(number from 1, bytes)`; blank ones and a torn last one are passed over.
-
-    `seen` gets every byte as it was read, for a hash of what was looked at. Raises `OutsideFailure` where something lies there
-    that cannot be read.
-    """
-    try:
-        log = path.open("rb", buffering=1 << 18)
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        why = error.strerror or type(error).__name__
-        raise OutsideFailure(
-            f"cannot read ({why})", where=str(path), mend="look at what lies there, and its rights"
-        ) from None
-    with log:
-        for number, raw in enumerate(log, start=1):
-            if seen is not None:
-                seen(raw)
-            if raw.endswith(b"\n") and raw.strip():
-                yield number, raw
