@@ -148,9 +148,14 @@ def find(text: str) -> Finding | None:
     return None
 
 
-def holds_ssn(text: str) -> bool:
-    """Say whether a text holds a social security number, whatever else is found in it."""
-    return any(reason_code == "pii_ssn" for _, _, reason_code, _ in _spans(text))
+def ssns_in(text: str) -> Iterator[tuple[int, int]]:
+    """Give start and end of every social security number of a text, whatever else is found in it."""
+    return ((start, end) for start, end, reason_code, _ in _spans(text) if reason_code == "pii_ssn")
+
+
+def names_ssn(text: str, end: int) -> bool:
+    """Say whether a word begins up to 60 characters before a place that calls what stands there a social security number."""
+    return _SSN_WORD.search(text, max(0, end - _REACH), end) is not None
 
 
 def mask(text: str) -> str:
@@ -222,7 +227,7 @@ def _plain_spans(text: str) -> Iterator[Span]:
     for match in _SSN.finditer(text):
         yield match.start(), match.end(), "pii_ssn", "ssn"
     for match in _NINE_DIGITS.finditer(text):
-        if _SSN_WORD.search(text, max(0, match.start() - _REACH), match.start()):
+        if names_ssn(text, match.start()):
             yield match.start(), match.end(), "pii_ssn", "ssn"
     for match in _TOKEN.finditer(text):
         assert match.lastgroup is not None

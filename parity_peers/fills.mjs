@@ -1,7 +1,7 @@
 // A fill against the roster: as many workers as were asked for, each of them there, fit and free.
 
 import { fillShape } from "./shapes.mjs";
-import { forbidden, incomplete, inconsistent, named, shown, unknown } from "./wording.mjs";
+import { folded, forbidden, incomplete, inconsistent, named, shown, unknown } from "./wording.mjs";
 
 // The stages in their order; one may count on what those before it found right.
 export const fillStages = [
@@ -53,12 +53,11 @@ function misplaced(payload, roster, entry, at) {
   return reasons;
 }
 
-// Case folds by way of capitals, so that ß is ss.
-const words = (value, between) => value.normalize("NFKC").toUpperCase().toLowerCase().split(between).filter(Boolean);
-const place = (value) => words(value, /\p{White_Space}+/u).join(" ");
+const place = (value) => folded(value).split(/[\p{White_Space}\x1c-\x1f]+/u).filter(Boolean).join(" ");
 const same = (one, other) => place(one) === place(other);
 
-// Of each word of more than three letters its plural: a last s that is not that of -ss, -us or -is, then a last e.
+// Of each word of more than three characters its plural: a last s that is not that of -ss, -us or -is, then a last e.
 const singular = (word) => word.replace(/(?<=...)(?<![sui])s$/u, "").replace(/(?<=...)e$/u, "");
-const role = (value) => words(value, /[\p{White_Space}_-]+/u).map(singular).join("");
-const sameRole = (one, other) => role(one) === role(other);
+const role = (value) =>
+  folded(value).replace(/[\p{L}\p{N}]+/gu, singular).replace(/[\p{White_Space}\x1c-\x1f_-]/gu, "");
+const sameRole = (one, other) => one === other || (role(one) !== "" && role(one) === role(other));

@@ -1,8 +1,9 @@
 // Emails and text messages: to the worker whom they are for, of a size that can be sent, holding nothing that leaks.
 
+import { holdsGap } from "./gaps.mjs";
 import { emailShape, smsShape } from "./shapes.mjs";
-import { digitsOf, holdsGap, holdsSsn, messageSize, saysAddress, saysPhone } from "./texts.mjs";
-import { blank, forbidden, incomplete, inconsistent, named, unknown, withoutRoster } from "./wording.mjs";
+import { addressesIn, digitsOf, holdsSsn, messageSize, phonesIn } from "./texts.mjs";
+import { blank, folded, forbidden, incomplete, inconsistent, named, seen, unknown, withoutRoster } from "./wording.mjs";
 
 const SSN = "a social security number";
 const GAP = "a placeholder that was not filled in";
@@ -26,21 +27,19 @@ export const emailStages = [
   },
   (payload, roster) => {
     const own = recipients(payload, roster);
-    const others = (field, folded) => {
-      const known = (workers) => [...workers].map((worker) => folded(worker.get(field) || ""));
-      const [mine, all] = [known(own), known(roster.values())];
-      return all.filter((value) => value && !mine.includes(value));
+    const others = (field, key, said) => {
+      const keys = (workers) => [...workers].map((worker) => key(worker.get(field) ?? "")).filter(Boolean);
+      const [mine, all] = [keys(own), keys(roster.values())];
+      return (content) =>
+        [content, seen(content)].some((one) => said(one, all).some((found) => !mine.includes(found)));
     };
-    const [addresses, phones] = [others("email", lower), others("phone", digitsOf)];
-    const leaks = (where) => {
-      const content = payload.get(where);
-      return [
-        addresses.some((value) => saysAddress(content, value)) && `the ${where} holds the email of another worker`,
-        phones.some((value) => saysPhone(content, value)) && `the ${where} holds the phone number of another worker`,
-      ].filter(Boolean);
-    };
-    const numbers = each(payload, holdsSsn, (where) => `the ${where} holds ${SSN}`);
-    return [...numbers, ...leaks("subject"), ...leaks("body")].map(forbidden);
+    const address = (value) => (value.includes("@") ? folded(value) : "");
+    const holding = (what) => (where) => `the ${where} holds ${what}`;
+    return [
+      ...each(payload, holdsSsn, holding(SSN)),
+      ...each(payload, others("email", address, addressesIn), holding("the email of another worker")),
+      ...each(payload, others("phone", digitsOf, phonesIn), holding("the phone number of another worker")),
+    ].map(forbidden);
   },
 ];
 
@@ -62,7 +61,7 @@ export const smsStages = [
 const lower = (value) => value.toLowerCase();
 const each = (payload, holds, reason) => ["subject", "body"].filter((where) => holds(payload.get(where))).map(reason);
 
-function addressee(payload, roster, field, folded) {
+function addressee(payload, roster, field, key) {
   const id = payload.get("worker_id") ?? null;
   const to = payload.get("to") ?? null;
   if (id !== null && !roster.has(id)) return [`${named("worker_id", id, roster)}: ${unknown(roster)}`];
@@ -70,7 +69,7 @@ function addressee(payload, roster, field, folded) {
   const called = { email: "email", phone: "phone number" }[field];
   const known = roster.get(id).get(field) || null;
   if (known === null) return [`to: the roster has no ${called} of ${id}`];
-  return folded(known) === folded(to) ? [] : [`to: is not the ${called} of ${id}`];
+  return key(known) !== "" && key(known) === key(to) ? [] : [`to: is not the ${called} of ${id}`];
 }
 
 // Whom an email is for: the worker it names, else everybody with that address.

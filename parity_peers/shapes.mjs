@@ -14,7 +14,7 @@ const short = (value) => filled(value) ?? ([...value].length > 200 ? "is longer 
 const measure = (value) => (value instanceof Num ? null : "must be a number");
 const list = (value) => (Array.isArray(value) ? null : "must be a list");
 const address = (value) => filled(value) ?? (isAddress(value) ? null : "is no email address");
-const phone = (value) => text(value) ?? (isPhone(value) ? null : "is no phone number");
+const phone = (value) => filled(value) ?? (isPhone(value) ? null : "is no phone number");
 const amount = (value) => {
   if (!(value instanceof Num) || !value.whole) return "must be a whole number";
   return value.value < 1 ? "must be 1 or more" : null;
@@ -34,7 +34,7 @@ const ENTRY = {
   score: optional(measure),
 };
 const EMAIL = { to: address, subject: line, body: text, worker_id: optional(short) };
-const SMS = { body: text, to: optional(phone), worker_id: optional(short) };
+const SMS = { to: optional(phone), body: text, worker_id: optional(short) };
 
 export const emailShape = (payload) => shape(payload, EMAIL, "an email");
 export const smsShape = (payload) => shape(payload, SMS, "a text message");

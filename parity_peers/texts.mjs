@@ -1,7 +1,10 @@
-// What a text that goes to a person holds: its size as a text message, social security numbers, what was not filled in,
-// addresses. Here: one text at a time. Not here: whose address it is, and what is wrong with it (`letters.mjs`).
+// What a text that goes to a person holds: its size as a text message, social security numbers, addresses and phone
+// numbers. Here: one text at a time. Not here: whose address it is, and what is wrong with it (`letters.mjs`), what is
+// left to fill in (`gaps.mjs`).
 
 import { domainToASCII } from "node:url";
+
+import { caseless, seen } from "./wording.mjs";
 
 const GSM_7 = new Set(
   "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?" +
@@ -19,48 +22,45 @@ export function messageSize(text) {
   return { units: septets, limit: 160, called: "septets in GSM-7" };
 }
 
-// Three, two and four digits with the same between them, not the middle of a longer row of such; or nine after a word.
-const NUMBERS = ["[-\\u00ad\\u2010-\\u2015\\u2212]", "[ \\u00a0\\u202f]", "\\."].map((sign) => {
-  const number = `(\\d{3})${sign}(\\d{2})${sign}(\\d{4})`;
-  return new RegExp(`(?<!\\d|\\d${sign})${number}(?!\\d|${sign}\\d)`, "gu");
+// Three, two and four digits with the same kind of sign between them, not the middle of a longer row of such.
+const DASH = "[-\\u00ad\\u2010-\\u2015\\u2212\\ufe58\\ufe63\\uff0d]";
+const SPACE = "[ \\u00a0\\u2000-\\u200a\\u202f\\u205f\\u3000]";
+const NUMBERS = [[DASH, ""], [SPACE, ""], ["\\.", "vV"]].map(([sign, no]) => {
+  const before = `(?<![\\d${no}])(?<!\\d${DASH})(?<!\\d${sign})`;
+  return new RegExp(`${before}(\\d{3})${sign}(\\d{2})${sign}(\\d{4})(?!\\d|${DASH}\\d|${sign}\\d)`, "gu");
 });
-const WORD = "\\b(?:ssns?|s\\.s\\.n\\.?|soc(?:ial)?[ -]sec(?:urity)?)(?![a-z])";
-NUMBERS.push(new RegExp(`${WORD}[^\\d\\n]{0,20}?\\s?(\\d{3})(\\d{2})(\\d{4})(?!\\d)`, "giu"));
-
-export const holdsSsn = (text) =>
-  NUMBERS.some((pattern) =>
-    [...text.normalize("NFKC").matchAll(pattern)].some(
-      ([, area, group, serial]) => !/^(?:000|666|9)/.test(area) && group !== "00" && serial !== "0000",
-    ),
-  );
-
-// Words in square brackets are a gap where they name what should stand there, or are one in capitals that is no label.
-const NAMED = [
-  "your|insert|enter|placeholder|tbd|xxx|name|first|last|company|employer|client|recipient|worker|contact|signature",
-  "date|day|time|start|shift|site|city|state|address|location|phone|number|email|link|role|title|position|rate|pay",
-].join("|");
-const LABELS = "URGENT|IMPORTANT|CONFIRMED|NOTE|FYI|EXTERNAL|REMINDER|OK|UPDATE|NEW|ALERT|X";
-const TAGS = [
-  "A|B|I|U|P|S|BR|HR|LI|OL|UL|EM|TD|TR|TH|H[1-6]|DIV|SPAN|STRONG|SMALL|CENTER|FONT|CODE|PRE|BLOCKQUOTE",
-  "HTML|HEAD|BODY|TITLE|META|LINK|STYLE|IMG|TABLE|TBODY|THEAD",
-].join("|");
-const GAPS = [
-  new RegExp(`\\[(?=[^\\[\\]\\n]{1,60}\\])[^\\[\\]\\n]*\\b(?:${NAMED})\\b[^\\[\\]\\n]*\\](?!\\()`, "iu"),
-  new RegExp(`\\[(?!(?:${LABELS})\\])[A-Z]{2,}\\](?!\\()`, "u"),
-  /\[\[[^\[\]\n]+\]\]/u,
-  /\{\{[^{}]*\}\}/u,
-  /\{[A-Za-z_][\w. -]*\}/u,
-  /\{%[^%{}]+%\}/u,
-  /<insert\b[^<>]*>/iu,
-  /<<[^<>\n]+>>/u,
-  new RegExp(`<(?!(?:${TAGS})\\b)[A-Z][A-Z0-9_ ]*>`, "u"),
-  new RegExp(`<(?:your )?(?:${NAMED})(?:[ _](?:${NAMED}))*>`, "iu"),
-  /(?<!\d)%[A-Za-z][A-Za-z0-9_]*%/u,
-  /\*\|[A-Za-z][A-Za-z0-9_:]*\|\*/u,
-  /__[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*__/u,
+const NINE = /(?<!\d)(\d{3})(\d{2})(\d{4})(?!\d)/gu;
+const SAYS_SO = [
+  /(?<![A-Za-z]|pii_)[Ss]\.?[Ss]\.?(?:[Nn]| ?#)/gu,
+  /(?<=[a-z])S(?:SN|sn)/gu,
+  /[Ss][Oo][Cc](?:[Ii][Aa][Ll])?[\s._-]{0,3}[Ss][Ee][Cc](?:[Uu][Rr][Ii][Tt][Yy])?(?![a-z])/gu,
 ];
+const ORDER_WORD = "order|invoice|ticket|item|part|lot|job|quote|ref|reference|tracking|ord|inv|po|so|wo|sku|rma";
+const ORDER = new RegExp(`(?<![a-z0-9])(?:(?:${ORDER_WORD})(?:[-\\u2010\\u2011]| ?#))$`, "i");
+const CODE = /(?<![A-Za-z0-9])([A-Z]{2,5})[-\u2010\u2011]$/;
+const NO_CODES = "SS SSA SSN SSNS SOC SEC TIN ITIN TAX ID NO NR NUM PII DOB IS MY HIS HER".split(" ");
 
-export const holdsGap = (text) => GAPS.some((pattern) => pattern.test(text));
+export function holdsSsn(text) {
+  const plain = seen(text);
+  const read = (escaped) =>
+    escaped.replace(/\\+(?:u([0-9a-fA-F]{4})|[bfnrt])/gu, (_, code) => String.fromCharCode(parseInt(code ?? "a", 16)));
+  return [text, read(text), plain, read(plain)].some((one) => numbered(one));
+}
+
+function numbered(text) {
+  const words = SAYS_SO.flatMap((word) => [...text.matchAll(word)]);
+  const said = (at) => words.some((word) => word.index >= at - 60 && word.index + word[0].length <= at);
+  const given = (pattern) =>
+    [...text.matchAll(pattern)]
+      .filter(([, area, group, serial]) => !/^(?:000|666|9)/.test(area) && group !== "00" && serial !== "0000")
+      .map((found) => found.index);
+  return given(NINE).some(said) || NUMBERS.flatMap(given).some((at) => said(at) || !ordered(text.slice(0, at)));
+}
+
+function ordered(before) {
+  const code = CODE.exec(before.slice(-12));
+  return ORDER.test(before.slice(-12)) || (code !== null && !NO_CODES.includes(code[1]));
+}
 
 const ATOM = "(?:[\\w!#$%&'*+/=?^`{|}~-]|(?![\\x00-\\x7f\\p{C}\\p{Z}]).)+";
 const LOCAL = new RegExp(`^${ATOM}(?:\\.${ATOM})*$`, "u");
@@ -79,24 +79,38 @@ export function isAddress(text) {
   return !RESERVED.has(labels.at(-1).toLowerCase());
 }
 
-// The digits of a number as it is dialled at home: without 00, and without the country's 1.
-export const digitsOf = (text) => text.replace(/\D/g, "").replace(/^00/, "").replace(/^1(?=\d{10}$)/, "");
+// The digits of a number as it is dialled at home: without an extension, 00 and the country's 1; "" where they are none.
+export const digitsOf = (text) => national(text.normalize("NFKC").split(/[xX#]/)[0].replace(/\D/g, ""));
 export const isPhone = (text) =>
-  /^ *\+?[\d ()./\u00a0\u2010-\u2015-]+$/.test(text) && /^\d{7,15}$/.test(text.replace(/\D/g, ""));
+  /^\+?[-\d. ()/\u00a0\u00ad\u2010-\u2015\u2212]{7,40}$/.test(text) && /^\d{7,15}$/.test(text.replace(/\D/g, ""));
 
-// Whether a text says a number or an address, in whatever form, and not as a part of a longer one.
-export function saysPhone(text, phone) {
-  const digits = digitsOf(phone);
-  if (digits.length < 7) return false;
-  const between = "[ ()./\\u00a0\\u2010-\\u2015-]{0,3}";
-  const written = `(?:00)?(?:1${between})?${[...digits].join(between)}`;
-  return new RegExp(`(?<!\\d)${written}(?!\\d)`, "u").test(text.normalize("NFKC"));
+function national(digits) {
+  const home = digits.replace(/^00/, "").replace(/^1(?=\d{10}$)/, "");
+  return /^\d{7,15}$/.test(home) ? home : "";
 }
 
-export function saysAddress(text, address) {
-  if (!address.includes("@")) return false;
-  const folded = (value) => value.normalize("NFKC").toLowerCase();
-  const written = folded(address).replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
-  const longer = "[\\p{L}\\p{N}]|[.-][\\p{L}\\p{N}]";
-  return new RegExp(`(?<![\\p{L}\\p{N}.%+-])${written}(?!${longer})`, "u").test(folded(text));
+// What of a roster a text says, each as [begin, end, which]: numbers in whatever groups, addresses as they are.
+// Who stands within a longer one is not said.
+export function phonesIn(text, known) {
+  const between = "[^\\p{L}\\p{N}]{0,4}";
+  return outermost(text, known, (digits) => {
+    const written = [...digits].join(between);
+    const country = digits.length === 10 ? `(?:1${between})?` : "";
+    return `(?<!\\d)(?:0${between}0${between})?${country}${written}(?!\\d)`;
+  });
+}
+
+export function addressesIn(text, known) {
+  return outermost(caseless(text), known, (address) => {
+    const written = address.replace(/[\\^$.*+?()[\]{}|/-]/g, (sign) => `\\u{${sign.codePointAt(0).toString(16)}}`);
+    return `(?<![\\p{L}\\p{Nd}])(?<![\\p{L}\\p{Nd}][._+-])${written}(?![\\p{L}\\p{Nd}])`;
+  });
+}
+
+function outermost(text, known, pattern) {
+  const spans = [...new Set(known)].flatMap((one) =>
+    [...text.matchAll(new RegExp(pattern(one), "gu"))].map(({ index, 0: found }) => [index, index + found.length, one]),
+  );
+  const within = ([begin, end], [from, to]) => from <= begin && end <= to && to - from > end - begin;
+  return spans.filter((span) => !spans.some((other) => within(span, other))).map(([, , one]) => one);
 }

@@ -4,9 +4,10 @@
 import { fillStages } from "./fills.mjs";
 import { Num, Refused } from "./json.mjs";
 import { emailStages, smsStages } from "./letters.mjs";
-import { blank, schema } from "./wording.mjs";
+import { schema, trimmed } from "./wording.mjs";
 
 const KINDS = { email: emailStages, fill: fillStages, sms: smsStages };
+const ID = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/;
 const PARTS = ["kind", "payload", "roster", "exclude_ids"];
 
 export function validator(input) {
@@ -27,13 +28,19 @@ export function validator(input) {
 
 function rosterOf(rows) {
   if (!Array.isArray(rows) || !rows.every(isWorker)) throw new Refused("the roster is no list of workers");
-  const roster = new Map(rows.map((row) => [row.get("id"), row]));
+  const roster = new Map(rows.map((row) => [row.get("id"), known(row)]));
   if (roster.size < rows.length) throw new Refused("an id stands twice in the roster");
   return roster;
 }
 
+// Blank is not there, and white space around a text is none of it.
+function known(row) {
+  const of = (field, value) => (isText(value) && field !== "id" ? trimmed(value) || null : value);
+  return new Map([...row].map(([field, value]) => [field, of(field, value)]));
+}
+
 function isWorker(row) {
-  if (!(row instanceof Map) || !isText(row.get("id")) || blank(row.get("id"))) return false;
+  if (!(row instanceof Map) || !isText(row.get("id")) || !ID.test(row.get("id"))) return false;
   const all = (fields, fits) => fields.every((field) => (row.get(field) ?? null) === null || fits(row.get(field)));
   const isFlag = (value) => typeof value === "boolean";
   return all(["name", "role", "city", "state", "email", "phone"], isText) && all(["available", "blacklisted"], isFlag);

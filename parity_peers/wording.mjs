@@ -6,9 +6,23 @@ export const [incomplete, inconsistent, forbidden] = ["Completeness", "Consisten
 
 export const blank = (value) => /^[\p{White_Space}\x1c-\x1f]*$/u.test(value);
 
+export const trimmed = (value) => value.replace(/^[\p{White_Space}\x1c-\x1f]+|[\p{White_Space}\x1c-\x1f]+$/gu, "");
+
+// Case folding, which toLowerCase alone is not: ß is ss, ς is σ; and ı stays, which has no capital of its own.
+export function caseless(value) {
+  const part = (one) => one.toLowerCase().toUpperCase().toLowerCase();
+  return value.split("ı").map(part).join("ı").replaceAll("ς", "σ");
+}
+
+// How a text looks: wide letters and signs are plain ones, and what nobody sees is not there.
+export const seen = (value) =>
+  value.normalize("NFKC").replace(/[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]/gu, "");
+
+export const folded = (value) => caseless(value.normalize("NFKC"));
+
 // On one line, 80 characters of it.
 export function shown(value) {
-  const line = [...value.replace(/[\p{Cc}\u2028\u2029]/gu, " ")];
+  const line = [...value.replace(/\p{Cs}/gu, "?").replace(/[\p{Cc}\u2028\u2029]/gu, " ")];
   return line.length > 80 ? `${line.slice(0, 79).join("")}…` : line.join("");
 }
 

@@ -43,7 +43,7 @@ class Row(NamedTuple):
     body: bytes
 
 
-class Unreadable(Exception):
+class Unreadable(ValueError):
     """The line is no row; the message says why."""
 
 

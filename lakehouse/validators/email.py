@@ -1,6 +1,6 @@
 """The validator of emails to workers: `{to, subject, body, worker_id?}`.
 
-Here: its rules, stage by stage as in `fill.py`. The worker is the one that `worker_id` names; without it, whoever has the
+Here: its rules, stage by stage as in `fill.py`; in each stage by rule, the subject before the body. The worker is the one that `worker_id` names; without it, whoever has the
 address. Not here: what an address is (`contacts.py`), placeholders and social security numbers (`text.py`).
 """
 
@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from lakehouse.records import ValidationError
-from lakehouse.validators.contacts import LONGEST_EMAIL, email_key, email_keys, is_email, phone_keys, same_email
+from lakehouse.validators.contacts import LONGEST_EMAIL, email_key, is_email, same_email
 from lakehouse.validators.fill import no_such_worker
 from lakehouse.validators.roster import Workers
-from lakehouse.validators.shape import Field, Shape, one_line, short_text, text
+from lakehouse.validators.shape import Field, Shape, filled, one_line, short_text, text
 from lakehouse.validators.text import has_ssn, placeholder, readings
 from lakehouse.validators.wire import completeness, consistency, policy
 
@@ -22,11 +22,7 @@ _PARTS: Final = ("subject", "body")
 
 
 def _address(value: Any) -> str | None:
-    if type(value) is not str:
-        return "must be a text"
-    if not value or value.isspace():
-        return "is empty"
-    return None if len(value) <= LONGEST_EMAIL and is_email(value) else "is no email address"
+    return filled(value) or (None if len(value) <= LONGEST_EMAIL and is_email(value) else "is no email address")
 
 
 EMAIL: Final = Shape(
@@ -53,17 +49,21 @@ def validate_email(payload: Any, roster: Workers) -> list[ValidationError]:
 
 
 def _completeness(payload: Mapping[str, Any]) -> Iterator[ValidationError]:
+    yield from empty(payload, _PARTS)
     if len(payload["subject"]) > LONGEST_SUBJECT:
         yield completeness(f"the subject has {len(payload['subject'])} characters, {LONGEST_SUBJECT} at most")
     yield from unfinished(payload, _PARTS)
 
 
+def empty(payload: Mapping[str, Any], parts: tuple[str, ...]) -> Iterator[ValidationError]:
+    """Give the errors of texts that are blank."""
+    return (completeness(f"the {part} is empty") for part in parts if not payload[part].strip())
+
+
 def unfinished(payload: Mapping[str, Any], parts: tuple[str, ...]) -> Iterator[ValidationError]:
-    """Give the errors of texts that are blank, or hold a place that nobody filled in."""
+    """Give the errors of texts that hold a place that nobody filled in."""
     for part in parts:
-        if not payload[part].strip():
-            yield completeness(f"the {part} is empty")
-        elif placeholder(payload[part]) is not None:
+        if placeholder(payload[part]) is not None:
             yield completeness(f"the {part} holds a placeholder that was not filled in")
 
 
@@ -86,20 +86,14 @@ def _owners(payload: Mapping[str, Any], roster: Workers) -> tuple[frozenset[str]
 
 
 def _policy(payload: Mapping[str, Any], owners: frozenset[str], roster: Workers) -> Iterator[ValidationError]:
-    for part in _PARTS:
-        yield from no_ssn(payload, part)
-        looks = readings(payload[part])[-1]
-        if any(_of_others(roster.with_email(key), owners) for key in email_keys(looks)):
-            yield policy(f"the {part} holds the email of another worker")
-        if roster.has_phones and any(_of_others(roster.with_phone(key), owners) for key in phone_keys(looks)):
-            yield policy(f"the {part} holds the phone number of another worker")
+    yield from no_ssn(payload, _PARTS)
+    for what, known in (("email", roster.emails), ("phone number", roster.phones)):
+        for part in _PARTS:
+            found = (ids for reading in readings(payload[part]) for ids in known.found_in(reading))
+            if not all(map(owners.intersection, found)):
+                yield policy(f"the {part} holds the {what} of another worker")
 
 
-def no_ssn(payload: Mapping[str, Any], part: str) -> Iterator[ValidationError]:
-    """Give the error of a text that holds a social security number."""
-    if has_ssn(payload[part]):
-        yield policy(f"the {part} holds a social security number")
-
-
-def _of_others(ids: tuple[str, ...], owners: frozenset[str]) -> bool:
-    return bool(ids) and owners.isdisjoint(ids)
+def no_ssn(payload: Mapping[str, Any], parts: tuple[str, ...]) -> Iterator[ValidationError]:
+    """Give the errors of texts that hold a social security number."""
+    return (policy(f"the {part} holds a social security number") for part in parts if has_ssn(payload[part]))

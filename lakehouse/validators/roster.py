@@ -7,6 +7,7 @@ Here: the lookup, made from a lake or from rows. Not here: reading files (`lakeh
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from sys import intern
 from typing import Any, Final
 
@@ -19,8 +20,7 @@ from lakehouse.records import FreshWorker, QuarantinedRow
 from lakehouse.roster.reading import find_roster, read_roster
 from lakehouse.roster.schema import PREFIXES
 from lakehouse.validators.contacts import email_key, phone_key
-
-Ids = tuple[str, ...]
+from lakehouse.validators.mentions import Emails, Ids, Phones
 
 
 class Worker(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -50,8 +50,8 @@ class Workers:
 
     def __init__(self, workers: Mapping[str, Worker]) -> None:
         self._by_id = workers
-        self._emails = _grouped((email_key(one.email), one.id) for one in workers.values() if one.email)
-        self._phones = _grouped((phone_key(one.phone), one.id) for one in workers.values() if one.phone)
+        self.emails = Emails(_grouped((email_key(one.email), one.id) for one in workers.values() if one.email))
+        self.phones = Phones(_grouped((phone_key(one.phone), one.id) for one in workers.values() if one.phone))
         self._excluded: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
@@ -70,34 +70,34 @@ class Workers:
 
     def with_email(self, key: str) -> Ids:
         """Give the ids of the workers with an email, by its `email_key`."""
-        return self._emails.get(key, ())
+        return self.emails.of.get(key, ())
 
     def with_phone(self, key: str) -> Ids:
         """Give the ids of the workers with a phone, by its `phone_key`."""
-        return self._phones.get(key, ())
-
-    @property
-    def has_phones(self) -> bool:
-        """Whether any worker has a phone."""
-        return bool(self._phones)
+        return self.phones.of.get(key, ())
 
     def excluding(self, ids: Iterable[str]) -> Workers:
-        """Give a view in which these are excluded too. It costs nothing per worker."""
-        view = Workers.__new__(Workers)
-        view._by_id, view._emails, view._phones = self._by_id, self._emails, self._phones
-        view._excluded = self._excluded | frozenset(ids)
+        """Give a view in which these are excluded too. It costs nothing per worker. Raises as `ids_of`."""
+        view = copy(self)
+        view._excluded = self._excluded | ids_of(ids)
         return view
 
 
 def of_rows(rows: Iterable[Mapping[str, Any]]) -> Workers:
-    """Make a lookup of rows with the columns of a roster; other columns are left aside, null is not known.
+    """Make a lookup of rows with the columns of a roster; other columns are left aside, null and blank are not known.
 
-    Raises `UsageError` for a row that is no worker, and for an id that is there twice.
+    White space around a text is dropped, as where a roster is read from a file. Raises `UsageError` for a row that is no worker, and for an id that is there twice.
     """
+    if isinstance(rows, (str, bytes, Mapping)) or not isinstance(rows, Iterable):
+        raise UsageError(
+            "this is no list of workers", where="the roster", mend="give a list of objects, one per worker"
+        )
     found: dict[str, Worker] = {}
     for place, row in enumerate(rows):
         try:
-            worker = msgspec.convert({key: value for key, value in row.items() if value is not None}, Worker)
+            worker = msgspec.convert(
+                {key: value for key, value in map(_known, row.items()) if value is not None}, Worker
+            )
         except (msgspec.ValidationError, AttributeError) as error:
             raise UsageError(f"this is no worker ({error})", where=f"row {place} of the roster") from None
         if not ID.fullmatch(worker.id):
@@ -110,6 +110,24 @@ def of_rows(rows: Iterable[Mapping[str, Any]]) -> Workers:
         if found.setdefault(worker.id, worker) is not worker:
             raise UsageError("the id is that of an earlier row", where=f"row {place} of the roster")
     return Workers(found)
+
+
+def _known(cell: tuple[str, Any]) -> tuple[str, Any]:
+    """Trim a text, but for the id: an id with a space is another, or none."""
+    name, value = cell
+    return (name, value.strip()) if name != "id" and isinstance(value, str) else cell
+
+
+def ids_of(given: object) -> frozenset[str]:
+    """Give ids as a set. Raises `UsageError` for one text, whose letters would be ids, and for what holds anything but texts."""
+    why = f"they are given as {type(given).__name__}"
+    if isinstance(given, Iterable) and not isinstance(given, (str, bytes, Mapping)):
+        ids = list(given)
+        strange = [one for one in ids if not isinstance(one, str)]
+        if not strange:
+            return frozenset(ids)
+        why = f"one of them is {type(strange[0]).__name__}"
+    raise UsageError(f"the ids to exclude are no list of texts: {why}", mend='give a list of ids, such as ["w-17"]')
 
 
 def workers_of(lake: Lake, refuse: Callable[[QuarantinedRow], None] = ignored) -> Workers:

@@ -33,6 +33,13 @@ class Field:
     required: bool = True
 
 
+def filled(value: Any) -> str | None:
+    """Want a text that is not blank."""
+    if type(value) is not str:
+        return "must be a text"
+    return "is empty" if not value or value.isspace() else None
+
+
 def short_text(value: Any) -> str | None:
     """Want a text of one line, not blank, of at most 200 characters."""
     if type(value) is not str:

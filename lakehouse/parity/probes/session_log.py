@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from lakehouse.errors import RecordError
 from lakehouse.jsonl import encode
 from lakehouse.parity.probe import Fixture, Probe, load_fixtures
 from lakehouse.records import SessionRecord
@@ -22,8 +23,14 @@ _FREE = tuple(re.compile(rf'("{key}":)"(?:[^"\\]|\\.)*"') for key in ("timestamp
 
 
 def ours(question: Any) -> Any:
-    """Answer with our own record, read from the fields and written."""
-    return {"line": encode(msgspec.convert(question, SessionRecord)).decode()}
+    """Answer with our own record, read from the fields and written. Raises `RecordError` for fields that are no session."""
+    try:
+        record = msgspec.convert(question, SessionRecord)
+    except msgspec.ValidationError as error:
+        raise RecordError(f"this is no session ({error})") from None
+    if not record.session_id:
+        raise RecordError("this is no session (its session_id is empty)")
+    return {"line": encode(record).decode()}
 
 
 def fault(fixture: Fixture, answer: Any) -> str | None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import rfc8785
 
+from lakehouse.errors import LakehouseError
 from lakehouse.gates.parity import node_peer
 from lakehouse.parity.peers import Answer, NoAnswer
 from lakehouse.parity.probe import Fixture, Probe, first_difference
@@ -63,6 +64,28 @@ def reasons(kind: str, roster: Any = ROSTER, **payload: Any) -> list[str]:
         ({"subject": "ask Bo@Staff.example"}, ["the subject holds the email of another worker"]),
         ({"body": "810-555-0151, 48502-1234, 12-3456789, 2026-05-11, order 123456789"}, []),
         ({"cc": "bo@staff.example"}, ["is no field of an email"]),
+        ({"to": " "}, ["is empty"]),
+        ({"body": "ask 'Bo@Staff.example'. jo.bo@staff.example"}, ["the body holds the email of another worker"]),
+        ({"body": "jo.bo@staff.example, 48502-1234"}, []),
+        ({"body": "call 3 1 2/555 \u2014 0143\u00b2"}, ["the body holds the phone number of another worker"]),
+        ({"body": "ORD-123-45-6789, Order #123-45-6789, invoice-123-45-6789"}, []),
+        ({"body": "SSN-123-45-6789"}, ["the body holds a social security number"]),
+        ({"body": "Dear [Hiring Manager],"}, ["the body holds a placeholder that was not filled in"]),
+        ({"body": "pay is [$AMOUNT]"}, ["the body holds a placeholder that was not filled in"]),
+        ({"body": "reply [STOP] or [YES], [REDACTED], [same day], [up to date], <address>"}, []),
+        (
+            {"subject": "a" * 201, "body": " "},
+            ["the body is empty", "the subject has 201 characters, 200 at most"],
+        ),
+        (
+            {"subject": "Bo@staff.example 123-45-6789", "body": "123-45-6789 312-555-0143"},
+            [
+                "the subject holds a social security number",
+                "the body holds a social security number",
+                "the subject holds the email of another worker",
+                "the body holds the phone number of another worker",
+            ],
+        ),
     ],
 )
 def test_emails_are_judged_alike(payload: dict[str, Any], expected: list[str]) -> None:
@@ -82,6 +105,11 @@ def test_emails_are_judged_alike(payload: dict[str, Any], expected: list[str]) -
         ({"body": "hi", "to": "(810) 555-0151", "worker_id": "w-1"}, []),
         ({"body": "hi", "to": "810-555-0152", "worker_id": "w-1"}, ["to: is not the phone number of w-1"]),
         ({"body": "hi", "to": "911"}, ["is no phone number"]),
+        ({"body": 1, "to": " "}, ["is empty", "must be a text"]),
+        (
+            {"body": "a" * 155 + "[NAME]"},
+            ["the body has 163 septets in GSM-7, 160 at most", "the body holds a placeholder that was not filled in"],
+        ),
         ({"body": "your number is 123-45-6789"}, ["the body holds a social security number"]),
         ({"body": "call 312-555-0143 or +1 312 555 0143, not 900-45-6789"}, []),
     ],
@@ -190,13 +218,19 @@ def test_lines_of_sessions_are_written_alike(artifact: Any) -> None:
     assert ('"artifact"' in line) == (artifact is not None)
 
 
+NO_SESSIONS = [{}, *(SESSION_LOG.fixtures[0].input | change for change in ({"iterations": 1.5}, {"session_id": ""}))]
+NO_PROPOSALS = [
+    {"kind": "fill", "payload": {}, "roster": [], "exclude_ids": []} | change
+    for change in ({"roster": [{"id": 1}]}, {"roster": [{"id": "w 1"}]}, {"roster": {}}, {"exclude_ids": "w-1"})
+]
+
+
 @pytest.mark.parametrize(
     ("probe", "question"),
     [
-        (SESSION_LOG, {}),
-        (SESSION_LOG, SESSION_LOG.fixtures[0].input | {"iterations": 1.5}),
+        *((SESSION_LOG, question) for question in NO_SESSIONS),
+        *((VALIDATOR, question) for question in NO_PROPOSALS),
         (SUBJECT_AUDIT, {"do": "sign", "line": "{}", "key": "00"}),
-        (VALIDATOR, {"kind": "fill", "payload": {}, "roster": [{"id": 1}], "exclude_ids": []}),
     ],
 )
 def test_a_question_that_is_none_gets_a_reason_and_no_answer(probe: Probe, question: Any) -> None:
@@ -205,3 +239,15 @@ def test_a_question_that_is_none_gets_a_reason_and_no_answer(probe: Probe, quest
     assert isinstance(found, NoAnswer)
     assert found.kind == "failed"
     assert "exit code" not in found.why
+
+
+@pytest.mark.parametrize(
+    ("probe", "question"),
+    [
+        *((SESSION_LOG, question) for question in NO_SESSIONS),
+        *((VALIDATOR, question) for question in NO_PROPOSALS),
+    ],
+)
+def test_nor_do_we_answer_it(probe: Probe, question: Any) -> None:
+    with pytest.raises(LakehouseError):
+        probe.ours(question)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import re
 from typing import Any
 
 import msgspec
 import pytest
 
+from lakehouse.errors import RecordError
 from lakehouse.parity.peers import Answer, Golden, Reply
 from lakehouse.parity.probe import Fixture, Probe
 from lakehouse.parity.probes.session_log import SESSION_LOG
@@ -15,6 +18,7 @@ from lakehouse.parity.run import compare
 from lakehouse.records import SessionRecord
 
 FIXTURES = {fixture.name: fixture for fixture in SESSION_LOG.fixtures}
+FIELDS = SESSION_LOG.fixtures[1].input
 
 
 class Changed:
@@ -119,6 +123,25 @@ def test_what_is_no_session_does_not_count_even_where_both_sides_agree(change: A
 @pytest.mark.parametrize("answer", [None, [], "text", {}, {"line": None}])
 def test_an_answer_of_another_shape_does_not_count(answer: Any) -> None:
     assert SESSION_LOG.fault(SESSION_LOG.fixtures[0], answer)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"session_id": ""}, "its session_id is empty"),
+        ({"session_id": None}, "Expected `str`, got `null` - at `$.session_id`"),
+        ({"verdict": "maybe"}, "Invalid enum value 'maybe' - at `$.verdict`"),
+    ],
+)
+def test_fields_that_are_no_session_make_no_line_and_their_fixture_is_invalid(change: dict[str, Any], why: str) -> None:
+    good, bad = SESSION_LOG.fixtures[0], dataclasses.replace(SESSION_LOG.fixtures[1], input={**FIELDS, **change})
+    with pytest.raises(RecordError, match=re.escape(f"this is no session ({why})")):
+        SESSION_LOG.ours(bad.input)
+    results = compare(dataclasses.replace(SESSION_LOG, fixtures=(good, bad)), [Golden()])
+    assert [(one.verdict, one.reason) for one in results] == [
+        ("match", ""),
+        ("invalid", f"ours: this is no session ({why})"),
+    ]
 
 
 def test_keys_of_the_same_names_within_the_artifact_count() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -72,6 +73,23 @@ def test_an_answer_of_the_right_shape_counts_and_other_words_differ() -> None:
     fixture = BY_NAME["policy"]
     assert VALIDATOR.fault(fixture, answer(POLICY)) is None
     assert VALIDATOR.difference(fixture.expected, answer(POLICY)) is not None
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"exclude_ids": "w-1"}, "the ids to exclude are no list of texts: they are given as str"),
+        ({"exclude_ids": None}, "the ids to exclude are no list of texts: they are given as NoneType"),
+        ({"exclude_ids": [1]}, "the ids to exclude are no list of texts: one of them is int"),
+        ({"roster": {}}, "this is no list of workers"),
+        ({"roster": [{"id": "w 1"}]}, "the id is no id"),
+    ],
+)
+def test_a_question_that_is_none_is_refused_and_its_fixture_invalid(change: dict[str, Any], why: str) -> None:
+    good, other = VALIDATOR.fixtures[:2]
+    bad = dataclasses.replace(other, input={**other.input, **change})
+    results = compare(dataclasses.replace(VALIDATOR, fixtures=(good, bad)), [Golden()])
+    assert [(one.verdict, one.reason) for one in results] == [("match", ""), ("invalid", f"ours: {why}")]
 
 
 def test_a_server_is_asked_with_the_question_as_it_stands_and_its_body_is_the_answer() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lakehouse.validators.email import validate_email
 from lakehouse.validators.roster import Workers, of_rows
@@ -64,7 +66,7 @@ def test_an_email_that_is_right_has_no_errors(changes: dict[str, Any], roster: W
                 "ann@st\u00e4ff\u0000.example",
             )
         ),
-        (email(to=""), "to", "is empty"),
+        *((email(to=to), "to", "is empty") for to in ("", " ", "\u00a0")),
         (email(to=["ann.lee@staff.example"]), "to", "must be a text"),
         (email(subject=1), "subject", "must be a text"),
         (email(subject="Hi\r\nBcc: all@staff.example"), "subject", "must be one line without control characters"),
@@ -90,6 +92,21 @@ def test_a_field_that_is_missing_unknown_or_of_another_form(
         ({"subject": "", "body": ""}, ["the subject is empty", "the body is empty"]),
         ({"body": "Hi [NAME],"}, ["the body holds a placeholder that was not filled in"]),
         ({"subject": "Shift on {{date}}"}, ["the subject holds a placeholder that was not filled in"]),
+        (
+            {"subject": "x" * 196 + "[NAME]", "body": " "},
+            [
+                "the body is empty",
+                "the subject has 202 characters, 200 at most",
+                "the subject holds a placeholder that was not filled in",
+            ],
+        ),
+        (
+            {"subject": "[NAME]", "body": "{{date}}"},
+            [
+                "the subject holds a placeholder that was not filled in",
+                "the body holds a placeholder that was not filled in",
+            ],
+        ),
     ],
 )
 def test_what_is_empty_too_long_or_unfinished(changes: dict[str, Any], reasons: list[str], roster: Workers) -> None:
@@ -118,6 +135,21 @@ def test_without_a_roster_an_address_is_nobodys() -> None:
     assert found(email(worker_id=None), of_rows([]))[0][2].endswith("for there is no roster")
 
 
+ALL = "jose.ortiz@staff.example, 313-555-0152, 123-45-6789"
+
+
+def test_policy_gives_all_its_errors_by_rule_the_subject_first(roster: Workers) -> None:
+    assert [reason for _, _, reason in found(email(subject=ALL, body=ALL), roster)] == [
+        f"the {part} holds {what}"
+        for what in (
+            "a social security number",
+            "the email of another worker",
+            "the phone number of another worker",
+        )
+        for part in ("subject", "body")
+    ]
+
+
 OTHERS = [
     ("email", "write to jose.ortiz@staff.example"),
     ("email", "JOSE.ORTIZ@STAFF.EXAMPLE"),
@@ -140,6 +172,20 @@ OTHERS = [
     ("phone number", "313-555-0152 x12"),
     ("phone number", "810-555-0151 / 313-555-0152"),
     ("phone number", "at 6 313 555 0152"),
+    ("phone number", "3 1 3 5 5 5 0 1 5 2"),
+    ("phone number", "313_555_0152"),
+    ("phone number", "313 - 555 - 0152"),
+    ("phone number", "313 \u2003 555/ 0152"),
+    ("phone number", "*313*, 555:0152"),
+    ("email", "ok?jose.ortiz@staff.example!"),
+    ("email", "write to...jose.ortiz@staff.example..."),
+    ("email", "jose.ortiz@staff.example.Then rest."),
+    ("email", "'jose.ortiz@staff.example'"),
+    ("email", "d'jose.ortiz@staff.example-"),
+    ("email", "\u00b9jose.ortiz@staff.example\u00b2"),
+    ("phone number", "\u00b9313-555-0152\u00b2"),
+    ("email", "jose\u00ad.ortiz@\u200bstaff.example"),
+    ("phone number", "31\u200b3-555\u2060-0152"),
 ]
 
 
@@ -151,10 +197,85 @@ def test_nothing_private_of_another_worker_leaves(what: str, text: str, part: st
 
 
 @pytest.mark.parametrize(
-    "text", ["313-555-0153", "ortiz@staff.example", "13-555-0152", "9313-555-0152", "3135550152999"]
+    "text",
+    [
+        "313-555-0153",
+        "ortiz@staff.example",
+        "xjose.ortiz@staff.example",
+        "mary.jose.ortiz@staff.example",
+        "mary+jose.ortiz@staff.example",
+        "no-jose.ortiz@staff.example",
+        "jose.ortiz@staff.examples",
+        "13-555-0152",
+        "9313-555-0152",
+        "3135550152999",
+        "313 555 x 0152",
+    ],
 )
 def test_what_is_nearly_anothers_is_nobodys(text: str, roster: Workers) -> None:
     assert found(email(body=text), roster) == []
+
+
+ODD = [
+    "o'hara@staff.example",
+    "x+y@staff.example",
+    "#1!$%&*/=?^_`{|}~-@staff.example",
+    '"ann, or [bo]"@staff.example',
+    '"a@b"@staff.example',
+    "-.-@staff.example",
+    "jörg@staff.example",
+    "用户@例子.example",
+    "ΣΑΣ@straße.example",
+    "a" * 64 + "@" + "b" * 60 + ".example",
+]
+
+
+@pytest.mark.parametrize("address", ODD)
+@pytest.mark.parametrize("around", ["{}", "to {}.", "'{}'", '"{}"', "<{}>,", "mailto:{}?x", "**{}**", "…{}…", "({})"])
+def test_an_address_is_found_whatever_signs_are_in_it_and_around_it(address: str, around: str) -> None:
+    roster = of_rows([{"id": "w-1", "email": "ann.lee@staff.example"}, {"id": "w-2", "email": f" {address} "}])
+    for written in (address, address.upper()):
+        errors = found(email(body=around.format(written)), roster)
+        assert errors == [("Policy", "", "the body holds the email of another worker")]
+
+
+SIGNS = "abyz019.!#$%&'*+/=?^_`{|}~-éøж"
+
+
+@given(
+    local=st.text(SIGNS, min_size=1, max_size=12),
+    before=st.text(" \t\n<>()[]{},;:\"'*_/=|~`!?…„«", max_size=4),
+    after=st.text(" \t\n<>()[]{},;:\"'*_/=|~`!?….-", max_size=4),
+)
+def test_no_sign_around_an_address_hides_it(local: str, before: str, after: str) -> None:
+    roster = of_rows(
+        [{"id": "w-1", "email": "ann.lee@staff.example"}, {"id": "w-2", "email": f"{local}@staff.example"}]
+    )
+    errors = found(email(body=f"mail {before}{local}@staff.example{after}"), roster)
+    assert errors == [("Policy", "", "the body holds the email of another worker")]
+
+
+@given(
+    cuts=st.sets(st.integers(1, 9)),
+    between=st.text(" .-()/_\u00a0\u2011\u2013\n,:", min_size=1, max_size=4),
+    country=st.sampled_from(["", "1", "+1", "001", "+1 ", "00 1 ", "1-"]),
+)
+def test_no_way_of_grouping_a_number_hides_it(cuts: set[int], between: str, country: str) -> None:
+    roster = of_rows([{"id": "w-1", "email": "ann.lee@staff.example"}, {"id": "w-2", "phone": "(313) 555-0152 x7"}])
+    number = "".join(between + digit if place in cuts else digit for place, digit in enumerate("3135550152"))
+    errors = found(email(body=f"call {country}{number}."), roster)
+    assert errors == [("Policy", "", "the body holds the phone number of another worker")]
+
+
+def test_what_stands_within_something_longer_of_the_roster_is_not_said() -> None:
+    rows = [
+        {"id": "w-1", "email": "o'hara@staff.example.org", "phone": "810-555-0151"},
+        {"id": "w-2", "email": "hara@staff.example", "phone": "555-0151"},
+    ]
+    mine = email(to=rows[0]["email"], body="o'hara@staff.example.org, 810-555-0151")
+    assert found(mine, of_rows(rows)) == []
+    for body in ("hara@staff.example, o'hara@staff.example.org", "555-0151 810-555-0151"):
+        assert len(found(mine | {"body": body}, of_rows(rows))) == 1
 
 
 def test_what_two_workers_share_is_no_secret_between_them() -> None:

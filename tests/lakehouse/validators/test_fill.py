@@ -230,3 +230,16 @@ def test_a_fill_is_grounded_where_each_of_its_workers_is_in_the_roster(
     payload: Any, grounded: bool, roster: Workers
 ) -> None:
     assert is_grounded(payload, roster) == grounded
+
+
+@pytest.mark.parametrize(
+    ("row", "fault"),
+    [
+        ({"role": " "}, "the roster names no role"),
+        ({"city": "\u00a0"}, "the roster names no city and state"),
+        ({"state": "\t"}, "the roster names no city and state"),
+    ],
+)
+def test_what_is_blank_in_the_roster_is_not_named(row: dict[str, str], fault: str) -> None:
+    roster = of_rows([ROWS[0] | row])
+    assert found(fill("w-1"), roster) == [("Consistency", "", f"fills[0] (w-1): {fault}")]

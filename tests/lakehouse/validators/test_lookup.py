@@ -131,6 +131,31 @@ def test_a_view_excludes_more_and_leaves_the_roster_as_it_is() -> None:
     assert isinstance(view, Workers)
 
 
+@pytest.mark.parametrize("ids", ["w-1", b"w-1", None, 7, {"w-1": True}, [1], ["w-1", None], [["w-1"]]])
+def test_what_is_no_list_of_ids_excludes_nobody_silently(ids: Any) -> None:
+    with pytest.raises(UsageError, match="the ids to exclude are no list of texts"):
+        of_rows([{"id": "w-1"}]).excluding(ids)
+
+
+def test_a_set_and_a_generator_are_ids_too() -> None:
+    roster = of_rows([{"id": "w-1"}])
+    assert roster.excluding({"w-1"}).is_excluded("w-1")
+    assert roster.excluding(one for one in ("w-1",)).is_excluded("w-1")
+
+
+@pytest.mark.parametrize("rows", [{}, {"id": "w-1"}, "w-1", b"", None, 7])
+def test_what_is_no_list_of_workers_is_refused(rows: Any) -> None:
+    with pytest.raises(UsageError, match="this is no list of workers"):
+        of_rows(rows)
+
+
+def test_a_blank_text_of_a_row_is_not_known_and_white_space_around_one_is_none_of_it() -> None:
+    names = ("name", "role", "city", "state", "email", "phone")
+    assert of_rows([{"id": "w-1", **dict.fromkeys(names, " \u00a0\n")}]).get("w-1") == Worker("w-1")
+    worker = of_rows([{"id": "w-1", **dict.fromkeys(names, " x ")}]).get("w-1")
+    assert worker == Worker("w-1", **dict.fromkeys(names, "x"))
+
+
 def test_nothing_private_reaches_a_corpus(lake: Lake) -> None:
     write_roster(lake.raw / "workers.parquet", 7, 50)
     contacts = {"email": "f@x.example", "phone": "810-555-0150", "blacklisted": True}

@@ -47,7 +47,6 @@ def test_a_message_that_is_right_has_no_errors(payload: Any, roster: Workers) ->
         *(
             ({"body": "ok", "to": to}, "to", "is no phone number")
             for to in (
-                "",
                 "ann",
                 "911",
                 "555-01",
@@ -57,6 +56,7 @@ def test_a_message_that_is_right_has_no_errors(payload: Any, roster: Workers) ->
                 "++8105550151",
             )
         ),
+        *(({"body": "ok", "to": to}, "to", "is empty") for to in ("", " ", "\u00a0")),
         ({"body": "ok", "from": "us"}, "from", "is no field of a text message"),
         ([], "payload", "must be an object"),
     ],
@@ -95,6 +95,30 @@ def test_what_is_empty_too_long_or_unfinished(body: str, reason: str, roster: Wo
 )
 def test_the_number_is_the_workers_own(payload: dict[str, Any], reason: str, roster: Workers) -> None:
     assert found({"body": "ok", **payload}, roster) == [("Consistency", "", reason)]
+
+
+def test_what_has_too_few_digits_is_nobodys_number() -> None:
+    roster = of_rows([{"id": "w-1", "phone": "00 9"}])
+    payload = {"body": "ok", "to": "00 12 34 5", "worker_id": "w-1"}
+    assert found(payload, roster) == [("Consistency", "", "to: is not the phone number of w-1")]
+
+
+def test_the_fields_of_a_message_are_judged_in_the_order_to_body_worker(roster: Workers) -> None:
+    assert [field for _, field, _ in found({"worker_id": "", "to": "x"}, roster)] == ["to", "body", "worker_id"]
+
+
+@pytest.mark.parametrize(
+    ("body", "reasons"),
+    [
+        (" " * 161, ["the body is empty", "the body has 161 septets in GSM-7, 160 at most"]),
+        (
+            "x" * 155 + "[NAME]",
+            ["the body has 163 septets in GSM-7, 160 at most", "the body holds a placeholder that was not filled in"],
+        ),
+    ],
+)
+def test_a_stage_gives_all_its_errors_by_rule(body: str, reasons: list[str], roster: Workers) -> None:
+    assert [reason for _, _, reason in found({"body": body}, roster)] == reasons
 
 
 def test_no_social_security_number_leaves(roster: Workers) -> None:

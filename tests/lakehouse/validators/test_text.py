@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lakehouse.secrets import find
+from lakehouse.validators import text
 from lakehouse.validators.text import has_ssn, placeholder
 
 DASHES = "\u2010\u2011\u2012\u2013\u2014\u2212\ufe63\uff0d"
@@ -26,6 +30,7 @@ DASHES = "\u2010\u2011\u2012\u2013\u2014\u2212\ufe63\uff0d"
         "SSN: 123456789",
         "social security number 123456789",
         "Soc. Sec. No. 123456789",
+        "12\u200b3-45-6789",
         "\uff11\uff12\uff13\uff0d\uff14\uff15\uff0d\uff16\uff17\uff18\uff19",
         "call 312-555-0143 or send 123-45-6789",
     ],
@@ -82,6 +87,93 @@ def test_a_social_security_number_is_one(text: str) -> None:
 )
 def test_other_numbers_are_none(text: str) -> None:
     assert not has_ssn(text)
+
+
+ORDERS_OF_NINE = [
+    "ORD",
+    "INV",
+    "PO",
+    "SKU",
+    "REF",
+    "WO",
+    "ACME",
+    "order",
+    "Invoice",
+    "ticket",
+    "po",
+    "SO-PO",
+    "2026-PO",
+]
+
+
+@pytest.mark.parametrize("prefix", ORDERS_OF_NINE)
+@pytest.mark.parametrize("number", ["123-45-6789", "123 45 6789", "123.45.6789"])
+def test_a_number_that_a_code_and_a_hyphen_begin_is_that_of_an_order(prefix: str, number: str) -> None:
+    assert not has_ssn(f"{prefix}-{number}")
+    assert not has_ssn(f"we shipped ({prefix}\u2011{number}), thanks")
+
+
+@pytest.mark.parametrize("text", ["Order #123-45-6789", "PO#123-45-6789", "our ref #123-45-6789"])
+def test_nor_is_one_that_a_word_for_orders_and_a_number_sign_begin(text: str) -> None:
+    assert not has_ssn(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            f"{word}-123-45-6789"
+            for word in ("SSN", "ssn", "Ssn", "SS", "SOC", "TIN", "ITIN", "ID", "NO", "PII", "userSSN")
+        ),
+        "Soc-Sec-123-45-6789",
+        "social-security-123-45-6789",
+        "number-123-45-6789",
+        "Lee-123-45-6789",
+        "is-123-45-6789",
+        "-123-45-6789",
+        "#123-45-6789",
+        "SSN #123-45-6789",
+        "no #123-45-6789",
+        "PO 123-45-6789",
+        "PO--123-45-6789",
+        "PO\u2014123-45-6789",
+        "A-123-45-6789",
+        "PERSONNEL-123-45-6789",
+        "x9PO-123-45-6789",
+        "my SSN: ORD-123-45-6789",
+        "SSN PO-123-45-6789",
+        "ORD-123-45-6789 and 123-45-6789",
+        "SSN ORD-123456789",
+    ],
+)
+def test_any_other_beginning_leaves_it_a_social_security_number(text: str) -> None:
+    assert has_ssn(text)
+
+
+WORDS = "ord inv po sku ref wo so rma order invoice ticket item part lot job quote reference tracking".split()
+CODES = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ", max_size=8)
+
+
+@given(prefix=CODES | CODES.map(str.lower) | CODES.map(str.title), lead=st.sampled_from(["", " ", "(", "see ", "-"]))
+def test_a_prefix_hides_a_number_only_where_it_is_a_code_of_two_to_five_capitals_or_a_word_for_orders(
+    prefix: str, lead: str
+) -> None:
+    code = prefix.isupper() and 2 <= len(prefix) <= 5 and prefix not in OF_PERSONS and prefix[:3] != "SSN"
+    assert has_ssn(f"{lead}{prefix}-123-45-6789") == (not code and prefix.lower() not in WORDS)
+
+
+OF_PERSONS = "SS SSA SOC SEC TIN ITIN TAX ID NO NR NUM PII DOB IS MY HIS HER".split()
+
+
+@given(prefix=st.sampled_from(WORDS), upper=st.booleans(), sign=st.sampled_from(["-", "#", " #"]))
+def test_a_word_for_orders_hides_a_number_however_it_is_written(prefix: str, upper: bool, sign: str) -> None:
+    assert not has_ssn(f"your {prefix.upper() if upper else prefix}{sign}123-45-6789")
+
+
+def test_the_firewall_of_the_exports_knows_no_orders() -> None:
+    found = find("ORD-123-45-6789")
+    assert found is not None
+    assert found.reason_code == "pii_ssn"
 
 
 def digits(low: int, high: int | None = None) -> st.SearchStrategy[str]:
@@ -158,7 +250,11 @@ def test_every_number_that_can_be_given_out_is_one(area: int, group: int, serial
     [
         "Hi [NAME],", "Dear [Your Name]:", "[ NAME ]", "[NAME]: please come", "[name]", "[First Name]", "[FIRST_NAME]",
         "[Client's Address]", "[company name]", "[Start Time]", "[date]", "[TBD]", "[insert]", "[insert date, time]",
-        "[DIRECCIÓN]", "[nombre]", "[NAME](tbd)", "[[name]]", "\uff3bNAME\uff3d", "[see [NAME]]",
+        "[Hiring Manager]", "[Mr./Ms. Last Name]", "[Contact Info]", "[$AMOUNT]", "[$hourly_rate]", "[WORKER_NAME]",
+        "[START_DATE]", "[JOB_SITE_2]", "[Supervisor's Name]", "[Company]", "[City, State]", "[Date & Time]",
+        "[Date and Time]", "[Name of Company]", "[Name here]", "[ \"Name\" ]", "[*Name*]", "[Job Site]", "[worker]",
+        "[insert details of the shift here]", "[Your Signature Block]", "<Hiring Manager>", "<$AMOUNT>",
+        "[DIRECCIÓN]", "[nombre]", "[NAME](tbd)", "[[name]]", "\uff3bNAME\uff3d", "[NA\u00adME]", "[see [NAME]]",
         "{{first_name}}", "{{ date }}", "{{}}", "{{…}}", "{name}", "${rate}", "{% if x %}",
         "<insert time>", "<insert …>", "<NAME>", "<worker name>", "<your name>", "<DATE>", "<<name>>", "<see [NAME]>",
         "%NAME%", "%%FIRST_NAME%%", "*|FNAME|*", "__NAME__",
@@ -174,6 +270,10 @@ def test_a_place_that_nobody_filled_in_is_found(text: str) -> None:
     [
         "[text](https://a.example/b)", "[name](https://x.example)", "[your name](#form)", "[docs][ref]", "[text][NAME]",
         "[name]: https://x.example", "- [ ] steel toes", "- [x] badge", "[X]", "[1]", "[^1]", "see [2], [3]", "[...]", "[…]",
+        "[STOP]", "[YES]", "[NO]", "[REDACTED]", "[REQUIRED]", "[CLOSED]", "[ALERT]", "[DO NOT REPLY]", "[Y/N]", "[END]",
+        "[sent by my manager]", "[ask your supervisor]", "[same day]", "[the worker]", "[every shift]", "[1 day]", "[$25/hr]",
+        "[shift 2]", "[8 hours]", "[please bring two forms of photo identification and your address]", "[site map]",
+        "<meta name=city>", "<ADDRESS>", "<link>", "<Title>", "<STRONG>", "<KBD>",
         "[URGENT] shift", "[Action Required] sign", "[sic]", "[night shift]", "[up to date]", "[see attached]", "[B12]",
         "list[int]", "a[0]", "<b>bold</b>", "<br/>", "<BR>", "<address>", "<time>", "<title>", '<a href="https://x.example">',
         "<ann@staff.example>", "<https://x.example/your name>", "x < 3 and y > 2", "I <3 you", "50% off, 20% more", "100%",
@@ -183,3 +283,22 @@ def test_a_place_that_nobody_filled_in_is_found(text: str) -> None:
 def test_other_brackets_are_no_such_place(text: str) -> None:
     assert placeholder(text) is None
     assert placeholder(f"Hello, {text} and welcome.\n") is None
+
+
+PAGE = (Path(__file__).parents[3] / "docs" / "validators.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("opening", "words"),
+    [
+        ("What is wanted is\nnamed by", text._NAMES),
+        ("shift job work`, by", text._ALONE),
+        ("and alone, or after", text._BEFORE),
+        ("Small words are", text._SMALL),
+        ("or one of", frozenset(text._ORDER_WORDS.split("|"))),
+        ("No such code are", text._OF_PERSONS),
+    ],
+)
+def test_the_page_lists_the_words_that_are_looked_for(opening: str, words: frozenset[str]) -> None:
+    begins = [part.partition("`")[0] for part in PAGE.split(f"{opening} `")[1:]]
+    assert words in [frozenset(one.split()) for one in begins]
