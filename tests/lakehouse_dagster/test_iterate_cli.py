@@ -1,8 +1,6 @@
 """`lakehouse iterate`: exit codes, what it prints, what it leaves in the log. The model is scripted, or nobody is there."""
 
-import io
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +12,7 @@ from lakehouse.chat.answer import ChatAnswer
 from lakehouse.chat.tiers import Resolved
 from lakehouse.lake import Lake
 from lakehouse_dagster.commands import iterate
-from tests.lakehouse_dagster.conftest import Done
+from tests.lakehouse_dagster.conftest import Shell
 
 FILL = {
     "contract_id": "C-12",
@@ -47,11 +45,14 @@ class Scripted:
 
 
 class Desk:
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Types `lakehouse iterate …` in a folder with a lake in ./data, which has one worker."""
+
+    def __init__(self, folder: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
         self.lake = Lake(folder / "data")
         self.lake.raw.mkdir(parents=True)
         (self.lake.raw / "workers.csv").write_text(ROSTER)
-        self._patch, self._capsys = monkeypatch, capsys
+        self.run = shell.of("iterate")
+        self._patch = monkeypatch
 
     def script(self, *answers: str) -> Scripted:
         chat = Scripted(answers)
@@ -64,20 +65,6 @@ class Desk:
         self._patch.setattr(iterate, "chatter", chatter)
         return chat
 
-    def run(self, *arguments: str) -> Done:
-        from lakehouse_dagster import cli
-
-        if not any(command.name == "iterate" for command in cli.app.registered_commands):
-            cli.app.command("iterate")(iterate.iterate)
-        self._patch.setattr(sys, "argv", ["lakehouse", "iterate", *arguments])
-        try:
-            cli.main()
-            code = 0
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else 1 if end.code else 0
-        printed = self._capsys.readouterr()
-        return Done(code, printed.out, printed.err)
-
     @property
     def log(self) -> list[dict[str, Any]]:
         path = self.lake.sessions
@@ -85,11 +72,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Desk:
-    monkeypatch.chdir(tmp_path)
-    for name in ("LAKEHOUSE_ROOT", "LAKEHOUSE_REPORTS", "LAKEHOUSE_MODEL", "LAKEHOUSE_ENV_FILE"):
-        monkeypatch.delenv(name, raising=False)
-    return Desk(tmp_path, monkeypatch, capsys)
+def desk(tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    return Desk(tmp_path, shell, monkeypatch)
 
 
 def test_an_accepted_fill_ends_with_0_is_shown_and_logged(desk: Desk) -> None:
@@ -137,8 +121,7 @@ def test_where_nobody_answers_it_ends_with_3_and_says_who_was_asked_and_how_to_s
     assert line["attempts"][0]["error"].startswith("unreachable: ollama at http://127.0.0.1:9")
 
 
-def test_a_provider_without_its_key_is_named_and_no_other_is_asked(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("OPENROUTER_API_KEY", raising=False)
+def test_a_provider_without_its_key_is_named_and_no_other_is_asked(desk: Desk) -> None:
     done = desk.run("fill", "--prompt", "a welder", "--model", "openrouter/x-ai/grok", "--json")
     assert (done.code, done.json["error"]["kind"]) == (3, "provider_not_configured")
     assert desk.log[0]["provider"] == "openrouter"
@@ -165,12 +148,11 @@ def test_wrong_usage_ends_with_2_and_asks_nobody(desk: Desk, arguments: list[str
     assert (done.code, says in done.err, chat.prompts, desk.log) == (2, True, [], []), done.err
 
 
-def test_the_prompt_may_come_from_a_file_or_from_standard_input(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_prompt_may_come_from_a_file_or_from_standard_input(desk: Desk) -> None:
     Path("ask.txt").write_text("zwei Schweißer", encoding="utf-8")
     chat = desk.script(GOOD, GOOD)
     assert desk.run("fill", "--prompt-file", "ask.txt").code == 0
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"two welders")))
-    assert desk.run("fill", "--prompt-file", "-").code == 0
+    assert desk.run("fill", "--prompt-file", "-", stdin=b"two welders").code == 0
     assert chat.prompts == ["zwei Schweißer", "two welders"]
 
 

@@ -2,11 +2,9 @@
 
 import json
 import shutil
-import sys
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import pytest
@@ -18,28 +16,13 @@ from lakehouse.records import Release
 from lakehouse.release import store
 from lakehouse.release.make import make, publishing_run
 from lakehouse.sql import connect
-from lakehouse_dagster import cli
 from lakehouse_dagster.commands import release as commands
 from lakehouse_dagster.commands.shell import Out
 from tests.lakehouse.conftest import Lab
 from tests.lakehouse.releasing import NOW, decide, publish_all
+from tests.lakehouse_dagster.conftest import Shell, stand_alone
 
 DAY, NEXT = "2026-05-01", "2026-05-02"
-
-
-class Done(NamedTuple):
-    """How a command ended and what it printed."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-Shell = Callable[..., Done]
 
 
 def make_in_domain(out: Out, lake: Lake, reports: Path, by: str) -> Release:
@@ -49,24 +32,10 @@ def make_in_domain(out: Out, lake: Lake, reports: Path, by: str) -> Release:
 
 
 @pytest.fixture
-def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
-    """Run `lakehouse` in this process, on a lake of its own."""
-    monkeypatch.chdir(tmp_path)
-    for name in ("LAKEHOUSE_ROOT", "LAKEHOUSE_REPORTS", "DAGSTER_HOME"):
-        monkeypatch.delenv(name, raising=False)
+def shell(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> Shell:
+    """`lakehouse` on a lake of its own, where a release is made without Dagster."""
     monkeypatch.setattr(commands, "make", make_in_domain)
-
-    def run(*arguments: str) -> Done:
-        monkeypatch.setattr(sys, "argv", ["lakehouse", *arguments])
-        try:
-            cli.main()
-            code = 0
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else 1 if end.code else 0
-        printed = capsys.readouterr()
-        return Done(code, printed.out, printed.err)
-
-    return run
+    return shell
 
 
 def run(n: int, day: str = DAY, **more: Any) -> dict[str, Any]:
@@ -266,7 +235,7 @@ def test_a_release_is_made_recalled_and_made_again_by_the_real_job(
     shell: Shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.undo()
-    monkeypatch.chdir(tmp_path)
+    stand_alone(tmp_path, monkeypatch)
     rows = [run(n, task_id=f"t{n}", response=f"answer {n} of its own words {n} and {n + 9}") for n in range(3)]
     folder = Path("data/_kb/agent_runs")
     folder.mkdir(parents=True)

@@ -3,31 +3,19 @@
 import json
 import re
 import shlex
-import sys
 from collections.abc import Iterator
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
 from lakehouse.lake import Lake
 from lakehouse.views.asking import ask
 from lakehouse.views.registry import VIEWS
+from tests.lakehouse_dagster.conftest import Shell
 
 DOCS = Path(__file__).parents[2] / "docs"
-
-
-class Done(NamedTuple):
-    """How a command ended and what it printed."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
 
 
 def attempt(verdict: str, latency: int, error: Any = None) -> dict[str, Any]:
@@ -105,29 +93,15 @@ def write_lake(root: Path) -> None:
 class Desk:
     """Who types the commands, in a folder with a lake in ./data."""
 
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def __init__(self, folder: Path, shell: Shell) -> None:
         self.root = folder / "data"
-        self._patch, self._capsys = monkeypatch, capsys
-
-    def run(self, *arguments: str) -> Done:
-        from lakehouse_dagster import cli
-
-        self._patch.setattr(sys, "argv", ["lakehouse", *arguments])
-        try:
-            cli.main()
-            code = 0
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else 1 if end.code else 0
-        printed = self._capsys.readouterr()
-        return Done(code, printed.out, printed.err)
+        self.run = shell
 
 
 @pytest.fixture
-def asker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Desk:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("LAKEHOUSE_ROOT", raising=False)
+def asker(tmp_path: Path, shell: Shell) -> Desk:
     write_lake(tmp_path / "data")
-    return Desk(tmp_path, monkeypatch, capsys)
+    return Desk(tmp_path, shell)
 
 
 def test_a_query_is_answered_as_a_table(asker: Desk) -> None:

@@ -3,57 +3,19 @@
 import json
 import re
 import stat
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
-import typer
 
-from lakehouse.errors import LakehouseError
-from lakehouse_dagster.commands import subject
-
-
-class Done(NamedTuple):
-    """How a command ended and what it printed."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-Run = Callable[..., Done]
+from tests.lakehouse_dagster.conftest import Done, Shell
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+def run(tmp_path: Path, shell: Shell) -> Shell:
     """Type `lakehouse subject …` in a folder with a lake in ./data."""
-    monkeypatch.chdir(tmp_path)
-    for name in ("LAKEHOUSE_ROOT", "LAKEHOUSE_KEYS", "LAKEHOUSE_ANCHORS"):
-        monkeypatch.delenv(name, raising=False)
     (tmp_path / "data" / "_kb").mkdir(parents=True)
-    root = typer.Typer()
-    root.add_typer(subject.app, name="subject")
-
-    def typed(*arguments: str) -> Done:
-        monkeypatch.setattr(sys, "argv", ["lakehouse", "subject", *arguments])
-        error = ""
-        try:
-            root(standalone_mode=True)
-            code = 0
-        except LakehouseError as failure:
-            code, error = failure.exit_code, str(failure)
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else 0
-        printed = capsys.readouterr()
-        return Done(code, printed.out, printed.err + error)
-
-    return typed
+    return shell.of("subject")
 
 
 def ok(done: Done) -> Any:
@@ -62,7 +24,7 @@ def ok(done: Done) -> Any:
 
 
 @pytest.fixture
-def worker(run: Run) -> Run:
+def worker(run: Shell) -> Shell:
     """With the key k1, the subject WORKER-3 and two rows in its log."""
     ok(run("key", "new", "k1", "--json"))
     ok(run("create", "WORKER-3", "--retention", "P7Y", "--kind", "worker", "--dataset", "workers", "--json"))
@@ -89,7 +51,7 @@ LOG = Path("data/subjects/WORKER-3/audit.jsonl")
 ANCHOR = Path("data-anchors/WORKER-3/anchor.json")
 
 
-def test_an_access_is_recorded_and_verified(worker: Run) -> None:
+def test_an_access_is_recorded_and_verified(worker: Shell) -> None:
     rows = [json.loads(line) for line in LOG.read_text().splitlines()]
     assert [row["accessor"]["user"] for row in rows] == ["ann", "ben"]
     assert rows[0]["fields_accessed"] == ["name", "phone"]
@@ -100,7 +62,7 @@ def test_an_access_is_recorded_and_verified(worker: Run) -> None:
     assert (one["subject_id"], one["count"], one["tip"], one["error"]) == ("WORKER-3", 2, rows[1]["hmac"], None)
 
 
-def test_the_documented_commands_work_as_written(run: Run) -> None:
+def test_the_documented_commands_work_as_written(run: Shell) -> None:
     import shlex
 
     page = (Path(__file__).parents[2] / "docs" / "subjects.md").read_text(encoding="utf-8")
@@ -116,7 +78,7 @@ def test_the_documented_commands_work_as_written(run: Run) -> None:
     assert run("verify").code == 0
 
 
-def test_a_key_is_for_its_owner_alone_and_never_overwritten(run: Run) -> None:
+def test_a_key_is_for_its_owner_alone_and_never_overwritten(run: Shell) -> None:
     ok(run("key", "new", "k1", "--json"))
     path = Path("keys/k1.key")
     before = path.read_bytes()
@@ -125,14 +87,14 @@ def test_a_key_is_for_its_owner_alone_and_never_overwritten(run: Run) -> None:
     assert (done.code, path.read_bytes()) == (2, before)
 
 
-def test_a_key_that_others_may_read_is_a_warning(worker: Run) -> None:
+def test_a_key_that_others_may_read_is_a_warning(worker: Shell) -> None:
     Path("keys/k1.key").chmod(0o644)
     found = ok(worker("verify", "WORKER-3", "--json"))
     assert [Path(path).name for path in found["keys_readable_by_others"]] == ["k1.key"]
     assert "chmod 600" in worker("verify").out
 
 
-def test_a_broken_chain_ends_with_1_and_names_line_and_kind(worker: Run) -> None:
+def test_a_broken_chain_ends_with_1_and_names_line_and_kind(worker: Shell) -> None:
     LOG.write_bytes(LOG.read_bytes().replace(b'"ben"', b'"bob"'))
     done = worker("verify", "WORKER-3", "--json")
     assert done.code == 1
@@ -142,7 +104,7 @@ def test_a_broken_chain_ends_with_1_and_names_line_and_kind(worker: Run) -> None
     assert (shown.code, "edited" in shown.out) == (1, True)
 
 
-def test_a_short_or_missing_key_ends_with_2(worker: Run) -> None:
+def test_a_short_or_missing_key_ends_with_2(worker: Shell) -> None:
     Path("keys/k1.key").write_bytes(b"short")
     assert worker("verify").code == 2
     done = worker("append", "WORKER-3", "--purpose", "fill")
@@ -176,7 +138,7 @@ def test_a_short_or_missing_key_ends_with_2(worker: Run) -> None:
         ("list", "--lake", "nowhere"),
     ],
 )
-def test_wrong_usage_ends_with_2_and_changes_nothing(worker: Run, arguments: tuple[str, ...]) -> None:
+def test_wrong_usage_ends_with_2_and_changes_nothing(worker: Shell, arguments: tuple[str, ...]) -> None:
     before = {path: path.read_bytes() for path in Path().rglob("*") if path.is_file() and path.suffix != ".lock"}
     done = worker(*arguments)
     assert done.code == 2, done
@@ -185,7 +147,7 @@ def test_wrong_usage_ends_with_2_and_changes_nothing(worker: Run, arguments: tup
     } == before
 
 
-def test_what_a_writer_that_died_leaves_is_mended(worker: Run) -> None:
+def test_what_a_writer_that_died_leaves_is_mended(worker: Shell) -> None:
     anchor = ANCHOR.read_bytes()
     ok(worker("append", "WORKER-3", "--purpose", "fill", "--json"))
     ANCHOR.write_bytes(anchor)
@@ -203,7 +165,7 @@ def test_what_a_writer_that_died_leaves_is_mended(worker: Run) -> None:
     assert ok(worker("verify", "--json"))["subjects"][0]["warnings"] == []
 
 
-def test_a_missing_anchor_is_renewed_only_on_request(worker: Run) -> None:
+def test_a_missing_anchor_is_renewed_only_on_request(worker: Shell) -> None:
     ANCHOR.unlink()
     assert worker("verify").code == 1
     assert worker("anchor", "WORKER-3").code == 1
@@ -211,7 +173,7 @@ def test_a_missing_anchor_is_renewed_only_on_request(worker: Run) -> None:
     assert worker("verify").code == 0
 
 
-def test_a_key_is_rotated(worker: Run) -> None:
+def test_a_key_is_rotated(worker: Shell) -> None:
     ok(worker("key", "new", "k2", "--json"))
     assert ok(worker("rotate", "WORKER-3", "--key", "k2", "--json"))["row"] == 3
     ok(worker("append", "WORKER-3", "--purpose", "fill", "--json"))
@@ -220,25 +182,25 @@ def test_a_key_is_rotated(worker: Run) -> None:
     assert worker("verify").code == 0
 
 
-def test_without_a_subject_it_says_what_to_do(run: Run) -> None:
+def test_without_a_subject_it_says_what_to_do(run: Shell) -> None:
     assert "lakehouse subject create" in run("verify").out
     assert "lakehouse subject create" in run("list").out
     assert run("create", "WORKER-1", "--retention", "P7Y").code == 2
 
 
-def test_a_folder_that_cannot_be_written_ends_with_3(worker: Run) -> None:
+def test_a_folder_that_cannot_be_written_ends_with_3(worker: Shell) -> None:
     Path("blocked").write_bytes(b"")
     done = worker("key", "new", "k3", "--keys", "blocked")
     assert done.code == 3
 
 
-def test_a_key_that_cannot_be_read_ends_with_3(worker: Run) -> None:
+def test_a_key_that_cannot_be_read_ends_with_3(worker: Shell) -> None:
     Path("keys/k1.key").unlink()
     Path("keys/k1.key").mkdir()
     assert worker("verify").code == 3
 
 
 @pytest.mark.parametrize("command", ["create", "append", "verify", "rotate", "anchor", "mend", "list", "key new"])
-def test_help_has_an_example(run: Run, command: str) -> None:
+def test_help_has_an_example(run: Shell, command: str) -> None:
     done = run(*command.split(), "--help")
     assert (done.code, f"Example: lakehouse subject {command}" in done.out) == (0, True)

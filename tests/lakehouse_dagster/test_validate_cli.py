@@ -5,34 +5,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
-from typer.testing import CliRunner
 
-from lakehouse.errors import LakehouseError
-from lakehouse_dagster.commands.validate import validate_payload
 from tests.lakehouse.validators.conftest import fill
-
-app = typer.Typer()
-app.command("validate")(validate_payload)
+from tests.lakehouse_dagster.conftest import Done, Shell
 
 
 class Desk:
     """A lake with two welders, and who types the command there."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, shell: Shell) -> None:
+        self.root, self._shell = root, shell
         raw = root / "data" / "_kb"
         raw.mkdir(parents=True)
         rows = "w-1,Ann Lee,Welder,Flint,MI,ann@staff.example\nw-2,Bo Ray,Welder,Flint,MI,bo@staff.example\n"
         (raw / "workers.csv").write_text("id,name,role,city,state,email\n" + rows)
 
-    def run(self, *arguments: str, stdin: bytes = b"") -> tuple[int, str, str]:
-        """Give the exit code, what was printed, and the error that a person reads."""
-        done = CliRunner().invoke(app, [*arguments, "--lake", str(self.root / "data")], input=stdin)
-        if isinstance(done.exception, LakehouseError):
-            return done.exception.exit_code, done.stdout, str(done.exception)
-        assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
-        return done.exit_code, done.stdout, done.stderr
+    def run(self, *arguments: str, stdin: bytes | None = None) -> Done:
+        return self._shell("validate", *arguments, "--lake", str(self.root / "data"), stdin=stdin)
 
     def file(self, *payloads: Any) -> str:
         path = self.root / "payload.json"
@@ -41,8 +30,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path)
+def desk(tmp_path: Path, shell: Shell) -> Desk:
+    return Desk(tmp_path, shell)
 
 
 def test_a_valid_payload_ends_with_0(desk: Desk) -> None:
@@ -98,10 +87,12 @@ def test_a_line_that_is_no_json_is_named_and_its_neighbours_go_on(desk: Desk) ->
 
 def test_a_file_that_is_no_json_is_named_with_its_line(desk: Desk) -> None:
     path = desk.file(b'{\n "count": NaN\n}')
-    code, out, told = desk.run("fill", path, "--json")
+    code, out, told = desk.run("fill", path)
     assert (code, out) == (2, "")
     assert f"{path}:2: this is no JSON" in told
     assert "--lines" in told
+    done = desk.run("fill", path, "--json")
+    assert (done.code, done.json.keys(), done.json["error"]["where"]) == (2, {"error"}, f"{path}:2")
 
 
 @pytest.mark.parametrize(
@@ -126,9 +117,8 @@ def test_rows_of_the_roster_that_cannot_be_used_are_told(desk: Desk) -> None:
     assert "does not begin with w-" in out
 
 
-def test_a_lake_without_a_roster_says_so(tmp_path: Path) -> None:
-    desk = Desk(tmp_path)
-    (tmp_path / "data/_kb/workers.csv").unlink()
+def test_a_lake_without_a_roster_says_so(desk: Desk) -> None:
+    (desk.root / "data/_kb/workers.csv").unlink()
     code, out, _ = desk.run("fill", desk.file(fill("w-1")))
     assert (code, "for there is no roster" in out) == (1, True)
 
@@ -140,6 +130,6 @@ def test_a_lake_that_is_not_there_ends_with_2(desk: Desk) -> None:
     assert (code, "there is no lake here" in told) == (2, True)
 
 
-def test_the_help_has_an_example(desk: Desk) -> None:
-    done = CliRunner().invoke(app, ["--help"])
-    assert "Example: lakehouse validate fill" in done.stdout
+def test_the_help_has_an_example(shell: Shell) -> None:
+    done = shell("validate", "--help")
+    assert (done.code, "Example: lakehouse validate fill" in done.out) == (0, True)
