@@ -407,3 +407,75 @@ def test_the_streams_are_listed_with_their_rows(demo: Shell) -> None:
     rows = {row["stream"]: row for row in demo("streams", "list", "--json").json["streams"]}
     assert len(rows) == 13
     assert rows["audits"]["rows"] == Path("data/_kb/audits.jsonl").read_bytes().count(b"\n")
+
+
+NOBODY = "http://127.0.0.1:9"
+"""Nobody listens at the port of the discard service."""
+
+NEEDS_A_MODEL = [
+    (("chat", "hello"), "ollama", "ollama serve"),
+    (("chat", "hello", "--model", "openrouter/vendor/model"), "openrouter", "OPENROUTER_API_KEY"),
+    (("iterate", "fill", "--prompt", "Fill C-1: 1 Welder"), "ollama", "ollama serve"),
+    (("iterate", "sms", "--prompt", "Remind w-1", "--model", "kimi/k2"), "kimi", "KIMI_API_KEY"),
+    (("replay", "--model", "qwen2.5"), "ollama", "ollama serve"),
+    (("replay", "--model", "opencode/model"), "opencode", "OPENCODE_API_KEY"),
+    (("models", "--probe"), "ollama", "ollama serve"),
+]
+NEEDS_NONE = [
+    ("distill",),
+    ("replay",),
+    ("replay", "--text", "What was reviewed?"),
+    ("validate", "sms", "payload.json"),
+    ("sql", "SELECT count(*) FROM evidence"),
+    ("subject", "list"),
+    ("subject", "verify", "all"),
+    ("gates", "list"),
+    ("triage", "list"),
+    ("release", "list"),
+    ("streams", "list"),
+    ("drift",),
+    ("models",),
+    ("doctor",),
+]
+
+
+@pytest.fixture
+def offline(demo: Shell, monkeypatch: pytest.MonkeyPatch) -> Shell:
+    """A sample lake on a machine from which no model can be reached."""
+    monkeypatch.setenv("OLLAMA_HOST", NOBODY)
+    Path("payload.json").write_text('{"body": "See you at 6"}')
+    return demo
+
+
+@pytest.mark.parametrize(("words", "provider", "mend"), NEEDS_A_MODEL, ids=lambda case: " ".join(case)[:40])
+def test_what_needs_a_model_ends_with_3_and_says_which_and_how_to_start_it(
+    offline: Shell, words: tuple[str, ...], provider: str, mend: str
+) -> None:
+    pytest.importorskip("ollama", reason="the extra chat is not installed")
+    done = offline(*words)
+    told = done.out + done.err
+    assert done.code == 3, told
+    assert provider in told
+    assert mend in told
+    if provider == "ollama":
+        assert NOBODY in told
+
+
+@pytest.mark.parametrize("words", NEEDS_NONE, ids=" ".join)
+def test_what_needs_no_model_works_without_one(offline: Shell, words: tuple[str, ...]) -> None:
+    done = offline(*words)
+    assert done.code == 0, done.out + done.err
+
+
+def test_the_audit_of_the_sample_lake_skips_no_phase(offline: Shell, finished: Path) -> None:
+    shutil.copytree(finished.parent / "reports", "reports")
+    done = offline("audit", "--json")
+    assert {phase["phase"]: phase["status"] for phase in done.json["report"]["phases"]} == dict.fromkeys(
+        range(8), "passed"
+    )
+    assert [
+        check["check"]
+        for phase in done.json["report"]["phases"]
+        for check in phase["checks"]
+        if check["status"] == "skipped"
+    ] == []
