@@ -81,9 +81,9 @@ def audit_jobs() -> list[AssetJob]:
     return [
         dg.define_asset_job(
             AUDIT_JOB,
-            dg.AssetSelection.assets(BASELINE),
+            dg.AssetSelection.assets(SESSIONS, SUBJECTS, BASELINE),
             tags={DEEP_TAG: "true"},
-            description="Audit every day, every run and everything that is published, and append the baseline.",
+            description="Audit every day, every run, what is published and what agents leave, and append the baseline.",
         ),
         dg.define_asset_job(
             ACCEPTANCE_JOB,

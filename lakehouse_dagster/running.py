@@ -76,11 +76,16 @@ class RunResult:
 
 @dataclass(frozen=True)
 class AuditResult:
-    """What came of an audit: its report, where its page lies, and the checks of the lake as a whole that are not green."""
+    """What came of an audit: its report, where its page lies, and the checks of the lake as a whole that are not green.
+
+    `errors` say what kept something from being looked at; `exit_code` is that of the command line.
+    """
 
     report: AuditReport
     page: Path
     failed_checks: list[FailedCheck]
+    errors: list[str]
+    exit_code: int
 
 
 @dataclass(frozen=True)
@@ -209,7 +214,8 @@ def run_audit(
     if report is None:
         _raise_failure(result)
         raise OutsideFailure("the audit left no report", where=str(page), mend="see the run in the Dagster UI")
-    return AuditResult(report=report, page=page, failed_checks=_failed_checks(result))
+    errors, exit_code = _errors(result)
+    return AuditResult(report, page, _failed_checks(result), errors, exit_code)
 
 
 def run_replay(

@@ -50,6 +50,9 @@ REQUIRED_OF_EXPORTS: dict[str, tuple[str, ...]] = {
 }
 """The gates that must be green before an export is released, each on its native file or on the one in `LOOKS_AT`."""
 
+OF_THE_LAKE = ("session_audit", "subject_audit", "replay_report", "audit_baseline")
+"""The assets whose gates look at the lake as a whole: a red one refuses a release, one that never looked does not."""
+
 LOOKS_AT = {"kto_labels": "kto.jsonl"}
 """The gates that look at another file than the native one, beside it."""
 

@@ -17,6 +17,7 @@ from lakehouse.errors import RecordError
 from lakehouse.files import sha256_of
 from lakehouse.gates.verdicts import (
     MISSING,
+    OF_THE_LAKE,
     REQUIRED,
     REQUIRED_OF_EXPORTS,
     STALE,
@@ -38,8 +39,6 @@ from lakehouse.release.hashing import measure
 from lakehouse.similarity.holdout import holdout_path
 
 DISTILLED = "distilled/"
-WHOLE = "audit_baseline"
-"""The asset under which the verdicts on the lake as a whole are kept."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,8 @@ def grounds(lake: Lake, connection: Any, done: Callable[[str], None] = lambda wh
     for export in EXPORTS.values():
         _look_at_export(lake, found, export, days)
         done(export.asset)
-    _look_at_whole(lake, found)
+    for asset in OF_THE_LAKE:
+        _look_at_whole(lake, found, asset)
     found.reasons.extend(_undone_decisions(lake, connection, found))
     return found
 
@@ -105,17 +105,19 @@ def _look_at_day(lake: Lake, found: Grounds, asset: str, day: str) -> None:
     _judge(lake, found, where, asset, day, verdicts, dict.fromkeys(REQUIRED[asset], current), again)
 
 
-def _look_at_whole(lake: Lake, found: Grounds) -> None:
-    """Take the verdicts on the lake as a whole as grounds: a red audit, acceptance or parity refuses, a missing one not.
+def _look_at_whole(lake: Lake, found: Grounds, asset: str) -> None:
+    """Take the verdicts on the lake as a whole as grounds: a red one refuses, a missing one not.
+
+    An audit, acceptance, parity; accepted fills that nobody can be found for; the log of a subject that does not hold.
 
     A file that somebody changed refuses: it may have held a red one.
     """
-    where = lake.relative(lake.gate(WHOLE))
-    verdicts = read_verdicts(lake, WHOLE)
-    if not verdicts and lake.gate(WHOLE).exists():
+    where = lake.relative(lake.gate(asset))
+    verdicts = read_verdicts(lake, asset)
+    if not verdicts and lake.gate(asset).exists():
         found.reasons.append(Reason(where, f"its verdicts are {MISSING}", "`lakehouse audit`"))
         return
-    _judge(lake, found, where, WHOLE, None, verdicts, {}, "`lakehouse audit`")
+    _judge(lake, found, where, asset, None, verdicts, {}, "`lakehouse audit`")
 
 
 def _changed_files(lake: Lake, stage: str, day: str) -> Iterator[Reason]:

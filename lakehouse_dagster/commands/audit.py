@@ -26,7 +26,7 @@ COLOURS = {"passed": "passed", "failed": Text("FAILED", style="red"), "skipped":
 def audit(
     lake: LakeOption = DEFAULT_LAKE, reports: ReportsOption = DEFAULT_REPORTS, as_json: JsonOption = False
 ) -> None:
-    """Audit every day, every run and everything that is published.
+    """Audit every day, every run, everything that is published, the sessions and the logs of subjects.
 
     Ends with 1 where a required check failed, with 3 where the lake cannot be written to.
 
@@ -46,6 +46,9 @@ def audit(
         if check.check != "audit_full":
             state = "[red]red[/red]" if check.blocks else "[yellow]warning[/yellow]"
             out.say(f"{state} {check.asset}/{check.check}: {escape(check.summary)}")
+    # A red check ends its step too, and was told above.
+    for error in found.errors if found.exit_code > 1 else ():
+        out.say(f"[red]could not look[/red] {escape(error)}")
     unreached = next((one for one in found.report.failed if one.check == "lake_reachable"), None)
     if unreached is not None:
         # What else failed may have failed by that alone.
@@ -57,6 +60,8 @@ def audit(
     out.close()
     if any(check.blocks for check in found.failed_checks) or not found.report.passed:
         raise typer.Exit(1)
+    if found.exit_code > 1:
+        raise typer.Exit(found.exit_code)
 
 
 def show(out: Out, report: AuditReport, path: Path) -> None:

@@ -14,6 +14,7 @@ from lakehouse.files import sha256_of
 from lakehouse.gates import waivers
 from lakehouse.gates.verdicts import (
     MISSING,
+    OF_THE_LAKE,
     REQUIRED,
     REQUIRED_OF_EXPORTS,
     STALE,
@@ -31,8 +32,6 @@ from lakehouse_dagster.commands.shell import DEFAULT_LAKE, JsonOption, LakeOptio
 app = typer.Typer(
     no_args_is_help=True, help="See which gates are not green, and say where data may go on nevertheless."
 )
-ALONE = ("session_audit", "subject_audit", "replay_report", "audit_baseline")
-"""Assets without days that are no export and have gates."""
 STATES = ("green", "warning", "waived", "red", "stale", "missing")
 
 CheckArgument = Annotated[str, typer.Argument(help="The gate, as `lakehouse gates list` names it.")]
@@ -158,7 +157,7 @@ def _refuse(lake: Lake, check: str) -> None:
     of_exports = [gate for gate in EXPORT_GATES if gate.name == check]
     if any(not gate.blocks for gate in of_exports):
         raise UsageError(f"{check} only warns, it holds nothing back", where=where, mend="there is nothing to waive")
-    if of_exports or any(check in read_verdicts(lake, asset) for asset in ALONE):
+    if of_exports or any(check in read_verdicts(lake, asset) for asset in OF_THE_LAKE):
         guards = "an export" if of_exports else "the lake as a whole"
         raise UsageError(
             f"{check} guards {guards} and no day: nobody can waive it",
@@ -176,7 +175,7 @@ def _verdicts(lake: Lake, day: str | None) -> Iterator[tuple[str, str | None, st
                 for check in dict.fromkeys([*verdicts, *(required if data is not None else ())]):
                     yield asset, one, check, verdicts.get(check), data if check in required else None
     if day is None:
-        for asset in (*EXPORTS, *ALONE):
+        for asset in (*EXPORTS, *OF_THE_LAKE):
             verdicts = read_verdicts(lake, asset)
             there = asset in EXPORTS and EXPORTS[asset].main(lake).exists()
             required = REQUIRED_OF_EXPORTS[asset] if there else ()
@@ -184,7 +183,7 @@ def _verdicts(lake: Lake, day: str | None) -> Iterator[tuple[str, str | None, st
                 path = file_of(lake, EXPORTS[asset], check) if check in required else None
                 data = sha256_of(path) if path is not None and path.is_file() else None
                 yield asset, None, check, verdicts.get(check), data
-            if asset in ALONE and not verdicts and lake.gate(asset).exists():
+            if asset in OF_THE_LAKE and not verdicts and lake.gate(asset).exists():
                 yield asset, None, "*", None, None
 
 
