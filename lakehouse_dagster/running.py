@@ -44,7 +44,8 @@ Listen = Callable[[str, str], None]
 class FailedCheck:
     """A check that is not green; `day` is `None` where it looked at all days, or has none.
 
-    `blocks` says that it stops the run, or holds its day back from publishing.
+    `blocks` says that it stops the run, or holds its day back from publishing. `place` is the first thing that it blames, by
+    file and line; empty where it blames none.
     """
 
     asset: str
@@ -52,6 +53,7 @@ class FailedCheck:
     day: str | None
     blocks: bool
     summary: str
+    place: str = ""
 
 
 @dataclass(frozen=True)
@@ -325,10 +327,20 @@ def _failed_checks(result: dg.ExecuteInProcessResult) -> list[FailedCheck]:
             day=found.partition,
             blocks=bool(found.blocking) and found.severity is dg.AssetCheckSeverity.ERROR,
             summary=found.description or "",
+            place=_first_place(found.metadata.get("offenders")),
         )
         for found in result.get_asset_check_evaluations()
         if not found.passed
     ]
+
+
+def _first_place(offenders: object) -> str:
+    """Give `file:line` of the first offender of a check's table."""
+    if not isinstance(offenders, dg.TableMetadataValue) or not offenders.records:
+        return ""
+    first = offenders.records[0].data
+    file, line = str(first.get("file") or ""), str(first.get("line") or "")
+    return f"{file}:{line}" if file and line.isdigit() and int(line) else file
 
 
 class _Listener(logging.Handler):

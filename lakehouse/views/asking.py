@@ -22,6 +22,8 @@ from lakehouse.views.statement import checked, wrong
 
 ROWS: Final = 1_000
 SECONDS: Final = 30.0
+MOST_SECONDS: Final = 3600.0
+"""The longest that anybody may be given: a question without an end is a way to stop a server."""
 _AGAIN: Final = 0.05
 _WHOLE: Final = range(-(1 << 63), 1 << 63)
 
@@ -66,8 +68,11 @@ def ask_on(connection: Any, sql: str, *, limit: int = ROWS, seconds: float = SEC
     """Ask on a connection that `open_views` gave; one question at a time. Raises what `ask` raises."""
     import duckdb
 
-    if limit < 0 or not seconds > 0:
-        raise UsageError("the limit and the timeout must be positive", mend="leave them out for the usual ones")
+    if limit < 0 or not 0 < seconds <= MOST_SECONDS:
+        raise UsageError(
+            f"the limit and the timeout must be positive, the timeout at most {MOST_SECONDS:g} s",
+            mend="leave them out for the usual ones",
+        )
     statement = checked(connection, sql)
     try:
         with _deadline(connection, seconds):

@@ -45,7 +45,8 @@ def audit(
     for check in found.failed_checks:
         if check.check != "audit_full":
             state = "[red]red[/red]" if check.blocks else "[yellow]warning[/yellow]"
-            out.say(f"{state} {check.asset}/{check.check}: {escape(check.summary)}")
+            first = f" (first at {escape(check.place)})" if check.place else ""
+            out.say(f"{state} {check.asset}/{check.check}: {escape(check.summary)}{first}")
     # A red check ends its step too, and was told above.
     for error in found.errors if found.exit_code > 1 else ():
         out.say(f"[red]could not look[/red] {escape(error)}")

@@ -13,6 +13,7 @@ from lakehouse.chain.manifests import STAGES, Staleness, read_manifest
 from lakehouse.dry_run import count as count_dry
 from lakehouse.dry_run import shadow
 from lakehouse.errors import UsageError
+from lakehouse.gates.verdicts import OF_THE_LAKE, is_red, read_verdicts
 from lakehouse.jsonl import read_json
 from lakehouse.lake import Lake
 from lakehouse.publish import preference, rag, sft
@@ -72,6 +73,7 @@ def distill(
         out.say("Everything else is up to date." if report.broken else "Everything is up to date.")
         held = held_days(opened)
         _tell_of_held(out, held)
+        _tell_of_red(out, opened)
         out.answer(days=[], up_to_date=not report.broken, broken_streams=report.broken, held_days=held)
         out.close()
         if report.broken:
@@ -148,6 +150,16 @@ def _tell_of_held(out: Out, held: Mapping[str, str]) -> None:
     out.say(f"[red]held back[/red] {escape(', '.join(told[:SHOWN_HELD]))}{more}: see `lakehouse gates list`")
 
 
+def _tell_of_red(out: Out, lake: Lake) -> None:
+    """Say which gates on the lake as a whole are red: no day is stale by them."""
+    red = [
+        f"{asset}/{check}" for asset in OF_THE_LAKE for check, one in read_verdicts(lake, asset).items() if is_red(one)
+    ]
+    if red:
+        out.say(f"[red]red[/red] {', '.join(red)}: see `lakehouse gates list`; `lakehouse audit` looks again")
+    out.answer(red_gates=red)
+
+
 def run_with_progress(
     out: Out, root: Path, reports: Path, days: list[str], include_partial: bool | None = None
 ) -> RunResult:
@@ -190,7 +202,7 @@ def show_run(out: Out, lake: Lake, result: RunResult, reports: Path) -> None:
         out.table("Days", list(rows[0]), [list(row.values()) for row in rows[-SHOWN_DAYS:]])
     summary = result.summary
     if summary is not None:
-        gates = f"Gates: {summary.checks.passed} green, {summary.checks.failed} red."
+        gates = f"Gates of days and exports: {summary.checks.passed} green, {summary.checks.failed} red."
         published = _published(lake, reports / "distillation" / result.run_id)
         if published:
             told = [f"{number:,} {what}" for what, number in published.items()]
@@ -213,6 +225,7 @@ def show_run(out: Out, lake: Lake, result: RunResult, reports: Path) -> None:
             state = "[red]red[/red]" if check.blocks else "[yellow]warning[/yellow]"
             out.say(
                 f"{state} {check.asset}/{check.check}{f' of {check.day}' if check.day else ''}: {escape(check.summary)}"
+                f"{f' (first at {escape(check.place)})' if check.place else ''}"
             )
         for day, share in result.crowded.items():
             out.say(f"[red]{share:.0%} of {day} was quarantined[/red]: see {lake.quarantine(day, 'collect').parent}")

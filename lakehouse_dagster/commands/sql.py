@@ -21,7 +21,7 @@ def sql(
     query: Annotated[str | None, typer.Argument(help="One SELECT. Quote it: the shell reads * and > itself.")] = None,
     lake: LakeOption = DEFAULT_LAKE,
     limit: Annotated[int, typer.Option(min=1, help="At most so many rows.")] = LIMIT,
-    timeout: Annotated[float, typer.Option(min=0.001, help="At most so many seconds.")] = SECONDS,
+    timeout: Annotated[float, typer.Option(min=0.001, help="At most so many seconds, an hour at the most.")] = SECONDS,
     views: Annotated[bool, typer.Option("--views", help="List the views and their columns.")] = False,
     write: Annotated[
         bool, typer.Option("--write", help="Write the views to lakehouse.duckdb, for other programs.")

@@ -479,3 +479,25 @@ def test_the_audit_of_the_sample_lake_skips_no_phase(offline: Shell, finished: P
         for check in phase["checks"]
         if check["status"] == "skipped"
     ] == []
+
+
+def test_an_ungrounded_fill_is_named_by_the_next_audit_and_refuses_a_release(offline: Shell, finished: Path) -> None:
+    shutil.copytree(finished.parent / "reports", "reports")
+    log = Path("data/_kb/sessions.jsonl")
+    log.write_text(
+        '{"schema":"session.iterate.v1","session_id":"s-1","timestamp":"2026-05-02T08:00:00Z","daemon":"gateway",'
+        '"kind":"fill","provider":"ollama","model":"m","prompt":"p","max_iterations":3,"iterations":1,'
+        '"verdict":"accepted","attempts":[{"iteration":0,"verdict":"accepted","latency_ms":1}],"artifact":{},'
+        '"grounded_in_roster":false,"duration_ms":1}\n'
+    )
+    done = offline("audit")
+    assert done.code == 1
+    assert "session_audit/accepted_fills_grounded" in done.out
+    assert "_kb/sessions.jsonl:1" in done.out
+    assert "red session_audit/accepted_fills_grounded" in offline("distill").out
+    refused = offline("release", "create", "--by", "ann")
+    assert refused.code == 1
+    assert "accepted_fills_grounded" in refused.out + refused.err
+    log.write_text("")
+    assert offline("audit").code == 0
+    assert "accepted_fills_grounded" not in offline("distill").out

@@ -167,6 +167,7 @@ def test_the_database_is_written(asker: Desk) -> None:
         (["DROP VIEW sessions"], 2, "only SELECT"),
         (["FROM read_text('/etc/passwd')"], 2, "is not asked here"),
         (["SELECT count(*) FROM range(100000000000) a, range(1000) b", "--timeout", "0.2"], 3, "--timeout"),
+        (["SELECT 1", "--timeout", "inf"], 2, "at most 3600 s"),
         (["SELECT 1", "--lake", "nowhere"], 2, "there is no lake here"),
     ],
 )
