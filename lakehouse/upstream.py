@@ -6,14 +6,19 @@ what a failure means to a person (`embedding/backends/ollama.py`, `chat/registry
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal, TypeVar
 
 import msgspec
 
-How = Literal["unreachable", "timeout", "broken", "refused", "malformed"]
-"""Nobody there; no answer in time; a connection that broke off; a status that is no success; an answer of no known shape."""
+from lakehouse.addresses import other
+from lakehouse.clients import ollama_package
+
+How = Literal["unreachable", "timeout", "broken", "refused", "elsewhere", "malformed", "blank"]
+"""Nobody there; no answer in time; a connection that broke off; a status that is no success; a redirect; an answer of no known
+shape; one without a word."""
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 8.0
 LONGEST_ASKED = 30.0
@@ -21,6 +26,8 @@ LONGEST_ASKED = 30.0
 BUSY = 429
 MISSING = 404
 _SHOWN = 200
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+"""What could steer the terminal that an error is shown on."""
 _Answer = TypeVar("_Answer")
 
 
@@ -61,7 +68,12 @@ def retried(
 
 
 def refused(status: int, body: str, headers: Mapping[str, str], *, secret: str = "", lasting: str = "") -> Failed:
-    """Give the failure of an answer that is no success. A body with the text `lasting` is the same next time."""
+    """Give the failure of an answer that is no success. A body with the text `lasting` is the same next time.
+
+    A redirect is one too: where it leads was named by the server, and not by who asks.
+    """
+    if 300 <= status < 400 and "location" in headers:
+        return Failed(f"answers {status} and sends us to {other(headers['location'])}", status, how="elsewhere")
     again = (status >= 500 or status == BUSY) and not (lasting and lasting in body)
     why = f"answers {status}: {told(body, secret)}"
     after = wait_asked(headers)
@@ -85,13 +97,20 @@ def broken(error: BaseException) -> Failed:
     return Failed(f"broke off ({type(error).__name__})", how="broken", again=True)
 
 
+def blank() -> Failed:
+    """Give the failure of an answer that holds no word: nothing can be made of it, and the same question gives it again."""
+    return Failed("gives an answer without a word", how="blank")
+
+
 def malformed(why: str = "gives an answer that is not what its API documents") -> Failed:
     """Give the failure of an answer that cannot be used: it is not asked for again."""
     return Failed(why)
 
 
 def told(body: str, secret: str = "") -> str:
-    """Give what a server says in the body of an error, in one short line without our secret."""
+    """Give what a server says in the body of an error, in one short line without our secret, or anybody else's."""
+    from lakehouse.secrets import mask
+
     try:
         said: Any = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeEncodeError):
@@ -99,8 +118,9 @@ def told(body: str, secret: str = "") -> str:
     for key in ("error", "message"):
         if isinstance(said, dict):
             said = said.get(key, said)
-    line = " ".join((said if isinstance(said, str) else body).split())
-    return (line.replace(secret, "***") if secret else line)[:_SHOWN]
+    line = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", " ".join((said if isinstance(said, str) else body).split()))
+    # Cut last: half a secret is not found.
+    return mask(line.replace(secret, "***") if secret else line)[:_SHOWN]
 
 
 def wait_asked(headers: Mapping[str, str]) -> float | None:
@@ -121,8 +141,8 @@ def by_ollama(request: Callable[[], _Answer], timeout: float, *, secret: str = "
     It is raised outside of the handlers: what the client raised may hold a header or a body, and no traceback shows it.
     """
     import httpx
-    import ollama
 
+    wrong = ollama_package().ResponseError
     try:
         return request()
     except (httpx.ConnectTimeout, ConnectionError) as error:
@@ -131,7 +151,7 @@ def by_ollama(request: Callable[[], _Answer], timeout: float, *, secret: str = "
         failed = late(timeout)
     except httpx.TransportError as error:
         failed = broken(error)
-    except (ollama.ResponseError, ValueError, AttributeError, TypeError) as error:
+    except (wrong, ValueError, AttributeError, TypeError) as error:
         # The client reads the body of an error as JSON, and stumbles where that is no object: the answer is behind it.
         behind: BaseException | None = error
         while behind is not None and not isinstance(behind, httpx.HTTPStatusError):
@@ -142,11 +162,5 @@ def by_ollama(request: Callable[[], _Answer], timeout: float, *, secret: str = "
             answer = behind.response
             failed = refused(answer.status_code, answer.text, answer.headers, secret=secret, lasting=lasting)
             # What errs in another shape than its API's is not the server that we took it for: asking again is no use.
-            failed.again = failed.again and isinstance(error, ollama.ResponseError)
+            failed.again = failed.again and isinstance(error, wrong)
     raise failed
-
-
-def without_secret(host: str) -> str:
-    """Give a host for people to see: a password in its address is left out."""
-    scheme, separator, rest = host.rpartition("//")
-    return scheme + separator + rest.rpartition("@")[2] or "its default address"

@@ -14,6 +14,7 @@ from pathlib import Path
 import dagster as dg
 from pydantic import Field
 
+from lakehouse.addresses import asked_host, checked_host
 from lakehouse.chat.passages import Retrieve
 from lakehouse.chat.registry import Chatter, open_chat
 from lakehouse.errors import LakehouseError
@@ -65,25 +66,28 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> ChatResource:
     models = {tier: value(name, environ) for tier, name in TIER_VARIABLES.items()}
     return ChatResource(
         env_file=value("LAKEHOUSE_ENV_FILE", environ),
-        ollama_host=value("OLLAMA_HOST", environ),
+        ollama_host=asked_host(value("OLLAMA_HOST", environ)),
         models={tier: model for tier, model in models.items() if model},
     )
 
 
 def look(resource: ChatResource, lake: Lake, environ: Mapping[str, str] = os.environ) -> Look:
-    """Say which providers can be asked, without asking any.
+    """Say which providers are configured, without asking any.
 
     Something is wrong where the environment or the lake names a model whose provider cannot be: what nobody names may lack
     its key.
     """
     try:
         with resource.open(lake, environ=environ) as chat:
+            checked_host(resource.ollama_host)
             settings = lake.settings
             named = {**settings.models, **resource.models}
             used = [settings.replay.model, *([settings.replay.stronger] if settings.replay.stronger else []), *named]
             for one in used:
                 chat.require(one)
-            able = [state.name for state in chat.providers() if state.configured]
+            able = [state for state in chat.providers() if state.configured]
     except LakehouseError as error:
         return Look(False, f"{error.where}: {error.what}" if error.where else error.what, error.mend)
-    return Look(True, f"{', '.join(able)} can be asked", "`lakehouse models` says what the others lack")
+    found = f"configured: {', '.join(one.name for one in able)}; not asked (`lakehouse models --probe` asks)"
+    warned = [one.warning for one in able if one.warning]
+    return Look(True, "; ".join([found, *warned]), "`lakehouse models` says what the others lack")

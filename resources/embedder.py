@@ -14,6 +14,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from lakehouse.addresses import asked_host
 from lakehouse.embedding import Embedder, open_embedder
 from lakehouse.embedding.cached import CachedEmbedder
 from lakehouse.embedding.source import PACKAGE, installed
@@ -69,7 +70,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> EmbedderResourc
     return EmbedderResource(
         backend=value("LAKEHOUSE_EMBEDDER", environ),
         model=value("LAKEHOUSE_EMBEDDING_MODEL", environ),
-        host=value("OLLAMA_HOST", environ),
+        host=asked_host(value("OLLAMA_HOST", environ)),
         peer=value("LAKEHOUSE_EMBEDDER_PEER", environ),
     )
 

@@ -8,15 +8,21 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from lakehouse.addresses import without_secret
+
 
 @dataclass(frozen=True)
 class Variable:
-    """One variable. An empty `default` means that nothing happens without a value; a `secret` is never shown."""
+    """One variable. An empty `default` means that nothing happens without a value; a `secret` is never shown.
+
+    Of an `address` no password is shown that stands in it.
+    """
 
     name: str
     default: str
     meaning: str
     secret: bool = False
+    address: bool = False
 
 
 VARIABLES = (
@@ -47,6 +53,7 @@ VARIABLES = (
         "OLLAMA_HOST",
         "http://127.0.0.1:11434",
         "Where Ollama answers: local models to chat with, and the embedder's backend `ollama`.",
+        address=True,
     ),
     Variable("LAKEHOUSE_MODEL", "", "The model that is asked where nothing else is named: the tier `default`."),
     Variable("LAKEHOUSE_MODEL_LOCAL_FAST", "", "The model of the tier `local_fast`."),
@@ -79,4 +86,6 @@ def shown(variable: Variable, environ: Mapping[str, str] = os.environ) -> str:
     given = environ.get(variable.name, "").strip()
     if not given:
         return f"{variable.default} (default)" if variable.default else "(not set)"
+    if variable.address and "@" in given:
+        return f"{without_secret(given)} (what stands before @ is neither shown nor sent)"
     return "***" if variable.secret else given

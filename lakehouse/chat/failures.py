@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from lakehouse.chat.answer import ChatError, Kind
 from lakehouse.chat.keys import Key
+from lakehouse.chat.providers.ollama import NAME as LOCAL
 from lakehouse.chat.providers.spec import ProviderSpec
 from lakehouse.upstream import BUSY, MISSING, Failed, How
 
@@ -15,13 +16,19 @@ _BY_HOW: dict[How, Kind] = {
     "timeout": "timeout",
     "broken": "upstream",
     "refused": "upstream",
+    "elsewhere": "upstream",
     "malformed": "bad_answer",
+    "blank": "bad_answer",
 }
 _BY_STATUS: dict[int, Kind] = {
     401: "unauthorized",
     403: "unauthorized",
     MISSING: "model_not_found",
     BUSY: "rate_limited",
+}
+_BY_HOW_MENDED: dict[How, str] = {
+    "elsewhere": "nobody but the address that is set is asked; if that is the right one, set [chat.providers.{}] url to it",
+    "blank": "ask in other words, or another model",
 }
 
 
@@ -30,11 +37,17 @@ def kind_of(failed: Failed) -> Kind:
     return _BY_STATUS.get(failed.status, _BY_HOW[failed.how])
 
 
-def error(failed: Failed, spec: ProviderSpec, where: str, key: Key | None, model: str) -> ChatError:
-    """Make the error of the last try. Without a `model`, the server was asked for what it lists."""
+def error(failed: Failed, spec: ProviderSpec, where: str, key: Key | None, model: str, meant: str = "") -> ChatError:
+    """Make the error of the last try. Without a `model`, the server was asked for what it lists.
+
+    `meant` says what else the model's name may have been meant for.
+    """
     kind = kind_of(failed)
     asked = f"{spec.name} at {where}" + (f", model {model}" if model else "")
-    return ChatError.of(kind, f"the server {failed}", where=asked, mend=_mend(kind, spec, key, model))
+    mend = _BY_HOW_MENDED.get(failed.how, "").format(spec.name) or _mend(kind, spec, key, model)
+    if meant and spec.name == LOCAL and kind in {"model_not_found", "unreachable"}:
+        mend = f"{meant}; for a local model of that name, {mend}"
+    return ChatError.of(kind, f"the server {failed}", where=asked, mend=mend)
 
 
 def _mend(kind: Kind, spec: ProviderSpec, key: Key | None, model: str) -> str:

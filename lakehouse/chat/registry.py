@@ -21,7 +21,7 @@ from lakehouse.chat.providers.ollama import NAME as LOCAL
 from lakehouse.chat.providers.spec import Ask, Opening, Provider
 from lakehouse.chat.questions import checked
 from lakehouse.chat.routing import route
-from lakehouse.chat.tiers import DEFAULT, Resolved, names, resolve_model
+from lakehouse.chat.tiers import DEFAULT, Resolved, mistaken, names, resolve_model
 from lakehouse.errors import UsageError
 from lakehouse.settings import ProviderSettings, Settings
 from lakehouse.upstream import Failed, retried
@@ -31,7 +31,10 @@ _PROBE = 5.0
 
 
 class ProviderState(NamedTuple):
-    """A provider as people see it: `where` it answers and where its key was found; why it cannot be asked, and what to do."""
+    """A provider as people see it: `where` it answers and where its key was found; why it cannot be asked, and what to do.
+
+    `warning` says what should be known of one that can.
+    """
 
     name: str
     title: str
@@ -39,6 +42,7 @@ class ProviderState(NamedTuple):
     where: str
     why_not: str = ""
     mend: str = ""
+    warning: str = ""
 
 
 class Reach(NamedTuple):
@@ -97,7 +101,8 @@ class Chatter:
         except Failed as given:
             failed = given
         if failed is not None:
-            raise failures.error(failed, place.spec, place.where, place.key, upstream)
+            meant = mistaken(name, names(self._settings, self._models))
+            raise failures.error(failed, place.spec, place.where, place.key, upstream, meant)
         return ChatAnswer(
             content=said.content,
             model=upstream,
@@ -137,12 +142,12 @@ class Chatter:
     def providers(self) -> list[ProviderState]:
         """Give every provider and what it lacks; nobody is asked."""
         return [
-            ProviderState(name, one.spec.title, not one.why_not, one.told, one.why_not, one.mend)
+            ProviderState(name, one.spec.title, not one.why_not, one.told, one.why_not, one.mend, one.warning)
             for name, one in self._places.items()
         ]
 
     def require(self, model: str) -> str:
-        """Give the provider of a model or tier. Raises `ChatError` where it is not configured; nobody is asked."""
+        """Give the provider of a model or tier; nobody is asked. Raises as a call does where it is not configured."""
         return self._place(route(self.resolve(model).model).provider).spec.name
 
     def probe(self, provider: str) -> Reach:
@@ -167,6 +172,8 @@ class Chatter:
 
     def _place(self, provider: str) -> Place:
         place = self._places[provider]
+        if place.mistake:
+            raise UsageError(place.why_not, where=place.mistake, mend=place.mend)
         if place.why_not:
             raise ChatError.of(
                 "provider_not_configured",

@@ -15,8 +15,9 @@ from lakehouse.errors import UsageError
 
 LOCAL = "ollama"
 CLOUD = "ollama_cloud"
+PASSAGES = "extractive"
 CLOUD_SUFFIX = ":cloud"
-PREFIXES = (LOCAL, CLOUD, "openrouter", "opencode", "kimi", "extractive")
+PREFIXES = (LOCAL, CLOUD, "openrouter", "opencode", "kimi", PASSAGES)
 
 
 class Route(NamedTuple):
@@ -27,8 +28,10 @@ class Route(NamedTuple):
 
 
 def route(name: str) -> Route:
-    """Read a model's name. Raises `UsageError` where it names no model."""
+    """Read a model's name. Raises `UsageError` where it names no model, or passages without their corpus."""
     prefix, slash, rest = name.partition("/")
+    if name == PASSAGES:
+        raise UsageError(f"{name!r} names no corpus to answer from", where="model", mend=f"write `{PASSAGES}/rag`")
     if slash and prefix in PREFIXES:
         found = Route(prefix, rest.removesuffix(CLOUD_SUFFIX) if prefix == CLOUD else rest)
     elif name.endswith(CLOUD_SUFFIX):

@@ -6,9 +6,11 @@ the environment's variables (`resources/environment.py`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from typing import NamedTuple
 
+from lakehouse.chat.routing import PREFIXES
 from lakehouse.errors import UsageError
 from lakehouse.settings import Settings
 
@@ -22,6 +24,10 @@ BUILT_IN = {
 """The tiers that every lake has: the models that the original's notes name for them."""
 
 ASKED, ENVIRONMENT, FILE, BUILT = "as asked", "the environment", "lakehouse.toml [models]", "built in"
+
+
+_LIKE = 0.8
+"""How like a tier's name a slip of the pen is, by `difflib`."""
 
 
 class Resolved(NamedTuple):
@@ -57,6 +63,18 @@ def resolve_model(
         name, source = _of(settings, environ_models, name)
         said.append(f"tier {seen[-1]}: {source}")
     return Resolved(name, ", ".join(said))
+
+
+def mistaken(name: str, known: Sequence[str]) -> str:
+    """Say what a name that no server knows may have been meant for: a tier, or a provider; empty where it is like neither.
+
+    It cannot be refused before: any name may be that of a local model.
+    """
+    if name in PREFIXES:
+        return f"a model of {name} is written `{name}/<model>`"
+    if "/" in name or ":" in name or not ("_" in name or get_close_matches(name, known, 1, _LIKE)):
+        return ""
+    return f"there is no tier {name!r} (the tiers are {', '.join(known)})"
 
 
 def names(settings: Settings, environ_models: Mapping[str, str]) -> list[str]:

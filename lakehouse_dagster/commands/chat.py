@@ -5,7 +5,7 @@ Here: both commands. Not here: which model a name means, keys, retries (`lakehou
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from lakehouse.chat.passages import Passage
-from lakehouse.chat.registry import Chatter, Reach
+from lakehouse.chat.registry import Chatter, ProviderState, Reach
 from lakehouse.errors import UsageError
 from lakehouse.lake import Lake
 from lakehouse.replay.retrieval import TEXT, VECTORS, Retriever, open_retrieve
@@ -46,9 +46,14 @@ def chat(
     text = sys.stdin.read() if prompt == "-" else prompt
     if not text.strip():
         raise UsageError("there is nothing to ask", where="PROMPT", mend='lakehouse chat "Which day is it?"')
+    if form not in {None, "json"}:
+        # From Python a schema can be given too; no flag takes one.
+        raise UsageError(f"is {form!r}", where="--format", mend="`--format json` is the only one; without it, text")
     messages = [{"role": "system", "content": system}] if system else []
     with opened(_lake(lake)) as asking:
         asked = asking.resolve(model)
+        provider = asking.require(asked.model)
+        _warn(one for one in asking.providers() if one.name == provider)
         answer = asking(
             [*messages, {"role": "user", "content": text}], asked.model, format=form, max_tokens=max_tokens, think=think
         )
@@ -91,12 +96,13 @@ def models(
                 one.name,
                 one.title,
                 one.where,
-                reached[one.name].found if one.name in reached else one.why_not or "not asked",
+                reached[one.name].found if one.name in reached else one.why_not or "configured; not asked",
                 reached[one.name].mend if one.name in reached else one.mend,
             )
             for one in states
         ],
     )
+    _warn(states)
     if not probe:
         out.say(
             escape("--probe asks them. A model is named as in `qwen2.5`, `openrouter/vendor/model`, `extractive/rag`.")
@@ -141,6 +147,12 @@ class _Passages:
 def _lake(root: Path) -> Lake:
     """Give the lake whose settings count; asking a model needs none, but one that is named must be there."""
     return Lake(root.resolve()) if root == DEFAULT_LAKE else open_lake(root)
+
+
+def _warn(states: Iterable[ProviderState]) -> None:
+    for one in states:
+        if one.warning:
+            typer.echo(f"warning: {one.warning}", err=True)
 
 
 def _fine(configured: bool, reached: Reach | None) -> bool:

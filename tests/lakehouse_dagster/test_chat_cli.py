@@ -117,7 +117,8 @@ def test_a_key_in_dotenv_is_used_and_never_shown(shell: Shell, models: FakeModel
     ("arguments", "says"),
     [
         (["chat", " "], "nothing to ask"),
-        (["chat", "a", "--format", "xml"], "format: is 'xml'"),
+        (["chat", "a", "--format", "xml"], "--format: is 'xml'. To mend it: `--format json`"),
+        (["chat", "a", "--model", "extractive"], "write `extractive/rag`"),
         (["chat", "a", "--max-tokens", "0"], "--max-tokens"),
         (["chat", "a", "--model", "kimi/"], "names no model"),
         (["chat", "a", "--lake", "nowhere"], "there is no lake here"),
@@ -129,6 +130,53 @@ def test_wrong_usage_ends_with_2_and_asks_nobody(
     done = shell(*arguments)
     assert (done.code, says in done.err) == (2, True), done.err
     assert models.requests == []
+
+
+WRONG_HOSTS = ["not a url::", "localhost:99999", "http://[::1", "http://host:port", "ftp://x"]
+
+
+@pytest.mark.parametrize("host", WRONG_HOSTS)
+def test_an_address_of_ollama_that_is_none_ends_with_2_and_the_doctor_is_red(
+    shell: Shell, models: FakeModels, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    monkeypatch.setenv("OLLAMA_HOST", host)
+    done = shell("chat", "Who?")
+    assert (done.code, done.out) == (2, "")
+    assert "OLLAMA_HOST: " in done.err
+    assert "OLLAMA_HOST=http://127.0.0.1:11434" in done.err
+    (found,) = [one for one in shell("doctor", "--json").json["health"] if one["what"] == "chat"]
+    assert (found["ok"], "OLLAMA_HOST" in found["found"]) == (False, True)
+    done = shell("models", "--json")
+    (ollama,) = [one for one in done.json["providers"] if one["name"] == "ollama"]
+    assert (done.code, ollama["configured"]) == (0, False)
+
+
+def test_the_password_of_ollamas_address_is_shown_nowhere(
+    shell: Shell, models: FakeModels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OLLAMA_HOST", models.url.replace("//", "//me:hidden-word@"))
+    assert shell("chat", "Who?").code == 0
+    models.close()
+    for arguments in (["doctor"], ["models", "--probe"], ["chat", "Who?"]):
+        for more in ([], ["--json"]):
+            done = shell(*arguments, *more)
+            assert "hidden-word" not in done.out + done.err
+
+
+def test_a_blank_answer_is_no_success(shell: Shell, models: FakeModels) -> None:
+    models.says = " \n"
+    done = shell("chat", "Who?")
+    assert (done.code, done.out, "without a word" in done.err) == (3, "", True)
+
+
+def test_a_key_on_an_open_road_is_warned_of_on_standard_error(shell: Shell, models: FakeModels) -> None:
+    Path(".env").write_text(f"KIMI_API_KEY={SECRET}\n")
+    Path("data").mkdir()
+    Path("data/lakehouse.toml").write_text('[chat.providers.kimi]\nurl = "http://gateway.invalid/v1"\n')
+    warning = "warning: kimi gets its key and every prompt unencrypted, at http://gateway.invalid/v1: use https\n"
+    assert shell("models").err == warning
+    assert shell("models", "--json").err == warning
+    assert shell("chat", "Who?").err.startswith("warning") is False
 
 
 def test_passages_answer_without_any_model(shell: Shell, models: FakeModels) -> None:
@@ -154,6 +202,7 @@ def test_models_shows_tiers_and_what_each_provider_lacks_without_asking(shell: S
     assert [name for name, one in providers.items() if one["configured"]] == ["ollama", "extractive"]
     assert providers["kimi"]["mend"] == "export KIMI_API_KEY=…, or write `KIMI_API_KEY=…` into .env"
     for_people = shell("models")
+    assert "configured; not asked" in for_people.out
     assert "KIMI_API_KEY" in for_people.out
     assert "--probe" in for_people.out
 

@@ -7,6 +7,7 @@ import dagster as dg
 import pytest
 
 from lakehouse.lake import Lake
+from resources import embedder
 from resources.chat import ChatResource, from_environment, look
 from resources.environment import VARIABLES, shown
 
@@ -38,6 +39,12 @@ def test_the_environment_names_the_host_the_file_and_the_models_of_tiers() -> No
     assert named.models == {"default": "a", "local_judge": "b", "local_fast": "c", "cloud_strong": "d"}
     default = from_environment({})
     assert (default.ollama_host, default.env_file, default.models) == ("http://127.0.0.1:11434", ".env", {})
+
+
+def test_the_password_of_ollamas_address_is_in_no_field() -> None:
+    environ = {"OLLAMA_HOST": "http://me:hidden-word@gpu:1"}
+    assert from_environment(environ).ollama_host == "http://gpu:1"
+    assert embedder.from_environment(environ).host == "http://gpu:1"
 
 
 def test_a_model_of_the_environment_beats_the_lakes(lake: Lake) -> None:
@@ -81,10 +88,23 @@ def test_an_asset_gets_it_as_a_resource(lake: Lake) -> None:
     assert dg.materialize([asked], resources={"chat": ChatResource(models={"default": "x"})}).success
 
 
+@pytest.mark.parametrize("host", ["not a url::", "localhost:99999", "http://[::1", "http://host:port", "ftp://x"])
+def test_an_address_of_ollama_that_is_none_is_told_even_where_nobody_asks_it(lake: Lake, host: str) -> None:
+    found = look(ChatResource(env_file="", ollama_host=host), lake, {})
+    assert (found.ok, found.found.startswith("OLLAMA_HOST: ")) == (False, True)
+    assert "OLLAMA_HOST=http" in found.mend
+
+
+def test_a_key_that_goes_out_unencrypted_is_told_and_not_red(lake: Lake) -> None:
+    says(lake, '[chat.providers.kimi]\nurl = "http://gateway.example/v1"\n')
+    found = look(ChatResource(env_file=""), lake, {"KIMI_API_KEY": SECRET})
+    assert (found.ok, "kimi gets its key and every prompt unencrypted" in found.found) == (True, True)
+
+
 def test_a_lake_that_names_nobody_is_healthy_without_any_key(lake: Lake) -> None:
     found = look(ChatResource(env_file=""), lake, {})
     assert found.ok
-    assert "extractive can be asked" in found.found
+    assert found.found == "configured: ollama, extractive; not asked (`lakehouse models --probe` asks)"
     assert "lakehouse models" in found.mend
 
 

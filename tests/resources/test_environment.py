@@ -36,7 +36,20 @@ def test_a_variable_that_is_unset_or_empty_has_its_default(environ: dict[str, st
         (Variable("A", "", "m"), {}, "(not set)"),
         (Variable("A", "x", "m"), {"A": "y"}, "y"),
         (Variable("A", "", "m", secret=True), {"A": "token"}, "***"),
+        (Variable("A", "", "m", address=True), {"A": "http://gpu:1"}, "http://gpu:1"),
+        (
+            Variable("A", "", "m", address=True),
+            {"A": "http://me:hidden@gpu:1"},
+            "http://gpu:1 (what stands before @ is neither shown nor sent)",
+        ),
+        (Variable("A", "", "m"), {"A": "/home/@me"}, "/home/@me"),
     ],
 )
 def test_what_people_see_of_a_variable(variable: Variable, environ: dict[str, str], text: str) -> None:
     assert shown(variable, environ) == text
+
+
+def test_the_password_of_a_server_is_shown_in_no_table() -> None:
+    for variable in VARIABLES:
+        if variable.name.endswith("_HOST"):
+            assert "hidden" not in shown(variable, {variable.name: "http://me:hidden@gpu:1"})

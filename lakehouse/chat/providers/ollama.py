@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from lakehouse.chat.providers import http
 from lakehouse.chat.providers.spec import Ask, Opening, ProviderSpec, Said
-from lakehouse.upstream import by_ollama, malformed
+from lakehouse.clients import bounded, ollama_client, patience
+from lakehouse.upstream import blank, by_ollama, malformed
 
 NAME = "ollama"
 
@@ -51,16 +51,11 @@ class Ollama:
 
 
 def client(opening: Opening) -> Any:
-    """Make the client. Its bearer is the provider's key: the client's own choice of one is taken off (`http.py`)."""
+    """Make the client. Its bearer is the provider's key: the client's own choice of one is taken off (`lakehouse/clients.py`)."""
     import httpx
-    import ollama
 
-    return ollama.Client(
-        host=opening.url,
-        timeout=http.patience(httpx, opening.timeout),
-        headers={"Authorization": f"Bearer {opening.secret}"} if opening.secret else None,
-        event_hooks=http.hooks(opening.secret, opening.timeout, opening.monotonic),
-    )
+    hooks = bounded(opening.secret, opening.timeout, opening.monotonic)
+    return ollama_client(opening.url, patience(httpx, opening.timeout), hooks, opening.secret)
 
 
 def options(ask: Ask) -> dict[str, Any]:
@@ -79,6 +74,8 @@ def said(answer: Any, content: str | None) -> Said:
     reason = answer.done_reason or ("stop" if answer.done else "unfinished")
     if content is None and reason != "length":
         raise malformed("gives a message without a text")
+    if not (content or "").strip() and reason != "length":
+        raise blank()
     return Said(content or "", reason, answer.prompt_eval_count, answer.eval_count)
 
 

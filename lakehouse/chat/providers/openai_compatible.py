@@ -14,9 +14,9 @@ from typing import Any
 
 import msgspec
 
-from lakehouse.chat.providers import http
 from lakehouse.chat.providers.spec import Ask, Format, Opening, Said
-from lakehouse.upstream import MISSING, Failed, broken, late, malformed, refused, unreachable
+from lakehouse.clients import bounded, patience
+from lakehouse.upstream import MISSING, Failed, blank, broken, late, malformed, refused, unreachable
 
 _NO_MODEL = "not a valid model"
 """What OpenRouter says, under status 400, of a model that it does not have."""
@@ -65,8 +65,9 @@ class OpenAICompatible:
             # Said outright, for a header of the environment (OPENAI_CUSTOM_HEADERS) would stand in its place.
             default_headers={"Authorization": f"Bearer {opening.secret}"},
             http_client=openai.DefaultHttpxClient(
-                timeout=http.patience(openai, opening.timeout),
-                event_hooks=http.hooks(opening.secret, opening.timeout, opening.monotonic),
+                timeout=patience(openai, opening.timeout),
+                follow_redirects=False,
+                event_hooks=bounded(opening.secret, opening.timeout, opening.monotonic),
             ),
         )
 
@@ -124,6 +125,8 @@ class OpenAICompatible:
         content = first.message.content
         if content is None and reason != "length":
             raise malformed("gives a message without a text")
+        if not (content or "").strip() and reason != "length":
+            raise blank()
         usage = answer.usage or _Usage()
         return Said(content or "", reason, usage.prompt_tokens, usage.completion_tokens)
 

@@ -12,12 +12,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from lakehouse.addresses import checked_host, without_secret
+from lakehouse.clients import Hooks, ollama_client, own_headers
 from lakehouse.embedding import source
 from lakehouse.embedding.backends.spec import BackendSpec, Encoded, Options
 from lakehouse.embedding.identity import EmbedderIdentity, Kind
 from lakehouse.errors import OutsideFailure
 from lakehouse.lake import Lake
-from lakehouse.upstream import MISSING, Failed, by_ollama, retried, without_secret
+from lakehouse.upstream import MISSING, Failed, by_ollama, retried
 
 NAME = "ollama"
 DEFAULT_MODEL = "nomic-embed-text-v2-moe"
@@ -33,11 +35,10 @@ class OllamaBackend:
     """A model on a server. One request holds at most 32 texts of like length."""
 
     def __init__(self, model: str, options: Options) -> None:
-        import ollama
-
         self._model = model
         self._options = options
-        self._client = ollama.Client(host=options.host or None, timeout=options.timeout)
+        hooks: Hooks = {"request": [own_headers()]}
+        self._client = ollama_client(checked_host(options.host), options.timeout, hooks)
         self._host = without_secret(options.host)
         kinds: tuple[Kind, ...] = ("document", "query")
         self._prefixes = {kind: source.prefix_of(model, kind) for kind in kinds}

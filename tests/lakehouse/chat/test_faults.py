@@ -189,6 +189,75 @@ def test_an_answer_of_no_known_shape_is_a_bad_answer_at_once(
     assert f"[chat.providers.{provider}] url" in error.mend
 
 
+@every
+@pytest.mark.parametrize("text", ["", " ", "\n\t \u00a0\n"])
+def test_an_answer_without_a_word_is_a_bad_answer_at_once(
+    models: Any, chat: Any, waits: Any, provider: str, text: str
+) -> None:
+    models.says = text
+    error = failing(chat, NAMES[provider])
+    assert (error.kind, waits, len(models.requests)) == ("bad_answer", [], 1)
+    assert "without a word" in error.what
+    assert "another model" in error.mend
+
+
+@every
+def test_a_blank_answer_that_was_cut_off_is_one(models: Any, chat: Any, provider: str) -> None:
+    models.says, models.reason = " \n", "length"
+    assert chat(MESSAGES, NAMES[provider]).content == " \n"
+
+
+FOREIGN = "sk-or-v1-" + "5e0c" * 16
+
+
+@every
+@pytest.mark.parametrize(
+    "body",
+    [
+        f'{{"error":{{"message":"no credits for {FOREIGN}"}}}}',
+        f'{{"error":"no credits for {FOREIGN}"}}',
+        f"no credits for {FOREIGN}",
+        f"{'x' * 170} no credits for {FOREIGN}",
+    ],
+    ids=["openai", "ollama", "text", "where the line is cut"],
+)
+def test_a_key_of_somebody_else_that_a_server_tells_is_masked(
+    models: Any, chat: Any, fault: Any, provider: str, body: str
+) -> None:
+    models.faults = [fault(402, body.encode())]
+    error = failing(chat, NAMES[provider])
+    assert "no credits for [secret" in error.what
+    assert FOREIGN[:12] not in f"{error} {error!r} {vars(error)}"
+
+
+@every
+def test_what_a_server_says_cannot_steer_the_terminal(models: Any, chat: Any, fault: Any, provider: str) -> None:
+    models.faults = [fault(400, b'{"error":"a\\u001b[2Jb"}')]
+    assert "a\N{REPLACEMENT CHARACTER}[2Jb" in failing(chat, NAMES[provider]).what
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("cloud_strng", "the tiers are default, local_fast, local_judge, cloud_strong, mine"),
+        ("my_tier", "the tiers are default"),
+        ("defualt", "the tiers are default"),
+        ("kimi", "a model of kimi is written `kimi/<model>`"),
+    ],
+)
+def test_a_name_that_looks_like_a_tier_is_told_which_there_are(models: Any, opened: Any, name: str, says: str) -> None:
+    chat = opened(models={"mine": "qwen2.5"})
+    error = failing(chat, name)
+    assert (error.kind, says in error.mend, f"`ollama pull {name}`" in error.mend) == ("model_not_found", True, True)
+    models.close()
+    assert (failing(chat, name).kind, says in failing(chat, name).mend) == ("unreachable", True)
+
+
+@pytest.mark.parametrize("name", ["missing", "missing_model:7b", "ollama/cloud_strng", "hf.co/a_b/c", "kimi/no_model"])
+def test_a_name_that_is_no_tiers_is_not_taken_for_one(models: Any, chat: Any, name: str) -> None:
+    assert "tiers" not in failing(chat, name).mend
+
+
 def test_an_error_inside_an_answer_is_what_it_says(models: Any, chat: Any, waits: Any, fault: Any) -> None:
     inside = b'{"error":{"code":429,"message":"slow down"}}'
     models.faults = [fault(200, inside), fault(200, b'{"choices":[{"finish_reason":"error","error":{"code":502}}]}')]

@@ -207,14 +207,19 @@ def test_a_key_for_the_local_server_is_sent_where_one_is_configured(models: Any,
         opened(settings, {})(MESSAGES, "qwen2.5")
 
 
-@pytest.mark.parametrize("name", ["kimi-k2.6:cloud", "kimi/kimi-k2.6"])
-def test_a_key_does_not_follow_a_redirect_to_another_server(models: Any, chat: Any, fault: Any, name: str) -> None:
+@pytest.mark.parametrize("name", ["qwen2.5", "kimi-k2.6:cloud", *OPENAI])
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_nobody_is_asked_but_who_is_named_wherever_that_one_sends_us(
+    models: Any, chat: Any, fault: Any, waits: Any, name: str, status: int
+) -> None:
     other = type(models)()
     try:
-        path = "/api/generate" if name.endswith(":cloud") else "/v1/chat/completions"
-        models.faults = [fault(307, headers={"Location": f"{other.url}{path}"})]
-        chat(MESSAGES, name)
-        assert "authorization" in models.last.headers
-        assert "authorization" not in other.last.headers
+        models.faults = [fault(status, headers={"Location": f"{other.url}/api/chat?token=hidden-word"})]
+        with pytest.raises(ChatError) as failed:
+            chat(MESSAGES, name)
+        assert (failed.value.kind, other.requests, len(models.requests), waits) == ("upstream", [], 1, [])
+        assert f"answers {status} and sends us to {other.url}" in failed.value.what
+        assert "url" in failed.value.mend
+        assert "hidden-word" not in str(failed.value)
     finally:
         other.close()

@@ -100,11 +100,60 @@ def test_without_its_package_a_provider_names_the_extra(opened: Any, monkeypatch
         ({"kimi": ProviderSettings(url="api.kimi.com")}, r"\[chat.providers.kimi\] url: the address is no URL"),
         ({"kimi": ProviderSettings(url="file:///etc")}, "no URL"),
         ({"kimi": ProviderSettings(url="https://")}, "no URL"),
+        ({"kimi": ProviderSettings(url="https://host:99999/v1")}, "no URL"),
+        ({"kimi": ProviderSettings(url="https://[::1/v1")}, "no URL"),
+        ({"kimi": ProviderSettings(url="https://me:hidden-word@host/v1")}, r"chat.providers.kimi\] url.*key_env"),
+        (
+            {"ollama": ProviderSettings(url="https://me:hidden-word@host", key_env="MY_GATE")},
+            r"in place of the key.*MY_GATE",
+        ),
     ],
 )
 def test_a_setting_that_cannot_be_is_wrong_usage(opened: Any, providers: Any, says: str) -> None:
-    with pytest.raises(UsageError, match=says):
+    with pytest.raises(UsageError, match=says) as failed:
         opened(Settings(chat=ChatSettings(providers=providers)))
+    assert "hidden-word" not in str(failed.value)
+
+
+@pytest.mark.parametrize("host", ["not a url::", "localhost:99999", "http://[::1", "http://host:port", "ftp://x"])
+def test_a_local_server_at_no_address_is_wrong_usage_and_the_others_are_asked(
+    models: Any, opened: Any, host: str
+) -> None:
+    chat = opened(ollama_host=host)
+    with pytest.raises(UsageError, match=r"OLLAMA_HOST: .*write it as in `OLLAMA_HOST=http://127.0.0.1:11434`"):
+        chat(MESSAGES, "qwen2.5")
+    with pytest.raises(UsageError, match="OLLAMA_HOST"):
+        chat.require("default")
+    (state,) = [one for one in chat.providers() if one.name == "ollama"]
+    assert (state.configured, "OLLAMA_HOST" in state.mend, chat.probe("ollama").ok) == (False, True, False)
+    assert models.requests == []
+    assert chat(MESSAGES, "cloud_strong").content == "Hello."
+
+
+def test_the_lakes_address_of_the_local_server_beats_a_wrong_one(models: Any, opened: Any) -> None:
+    settings = Settings(chat=ChatSettings(providers={"ollama": ProviderSettings(url=models.url)}))
+    assert opened(settings, ollama_host="ftp://x")(MESSAGES, "qwen2.5").content == "Hello."
+
+
+def test_a_password_in_the_local_servers_address_is_not_in_the_way(models: Any, opened: Any) -> None:
+    host = models.url.replace("//", "//me:hidden-word@")
+    assert opened(ollama_host=host)(MESSAGES, "qwen2.5").content == "Hello."
+    assert "authorization" not in models.last.headers
+
+
+def test_a_key_that_others_can_read_on_its_way_is_warned_of(opened: Any) -> None:
+    providers = {
+        "kimi": ProviderSettings(url="http://gateway.example/v1"),
+        "openrouter": ProviderSettings(url="http://10.0.0.7:8080/v1"),
+        "opencode": ProviderSettings(url="http://localhost:8080/v1"),
+    }
+    chat = opened(Settings(chat=ChatSettings(providers=providers)), ollama_host="http://gpu.example")
+    warned = {one.name: one.warning for one in chat.providers() if one.warning}
+    assert list(warned) == ["openrouter", "kimi"]
+    assert "http://gateway.example/v1" in warned["kimi"]
+    # Without a key there is none to be read.
+    unset = opened(Settings(chat=ChatSettings(providers=providers)), {}, ollama_host="http://gpu.example")
+    assert [one.name for one in unset.providers() if one.warning] == []
 
 
 def test_a_probe_asks_once_and_names_what_is_there(models: Any, chat: Any, waits: Any, fault: Any) -> None:

@@ -50,6 +50,11 @@ def test_a_name_without_a_model_is_refused(name: str) -> None:
         route(name)
 
 
+def test_passages_without_their_corpus_are_told_how_to_be_named() -> None:
+    with pytest.raises(UsageError, match="write `extractive/rag`"):
+        route("extractive")
+
+
 @given(st.text(min_size=1).filter(lambda text: bool(text.strip())))
 def test_any_other_name_is_local_and_unchanged(name: str) -> None:
     if name.partition("/")[0] not in PREFIXES and not name.endswith(":cloud"):
