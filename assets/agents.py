@@ -12,6 +12,7 @@ from typing import Any
 
 import dagster as dg
 import msgspec
+from pydantic import Field
 
 from assets.describing import OWNER, ROWS, column_schema, rows_table
 from assets.failures import told
@@ -36,6 +37,7 @@ from resources.subjects import SubjectsResource
 
 GROUP = "audit"
 SESSIONS, SUBJECTS, REPLAYS = "session_audit", "subject_audit", "replay_report"
+MOST_TASKS, MOST_PASSAGES = 10_000, 100
 SESSION_LOG, SUBJECT_LOGS = stream_key("sessions"), dg.AssetKey("subjects")
 
 
@@ -142,11 +144,13 @@ def subject_audit(
 class ReplayConfig(dg.Config):
     """What a person may ask of a replay; what is left empty is as `[replay]` of lakehouse.toml says."""
 
-    tasks: int | None = None
-    model: str | None = None
-    stronger: str | None = None
-    passages: int | None = None
-    anew: bool = False
+    tasks: int | None = Field(default=None, ge=1, le=MOST_TASKS, description="How many of the newest accepted tasks.")
+    model: str | None = Field(default=None, description="Who is asked: a name or a tier.")
+    stronger: str | None = Field(
+        default=None, description="Who is asked where an answer is not valid: a name or a tier."
+    )
+    passages: int | None = Field(default=None, ge=1, le=MOST_PASSAGES, description="Passages per task.")
+    anew: bool = Field(default=False, description="Ask also where an answer to the same question is there.")
 
 
 @dg.asset(
@@ -209,6 +213,7 @@ def _numbers(report: ReplayReport) -> dict[str, Any]:
         "valid_then": report.valid_then,
         "escalated": report.escalated,
         "no_answer": len(report.no_answer) + report.not_asked,
+        "lines_passed_over": report.refused_lines,
     }
     if report.mean is not None and report.median is not None:
         found |= {"mean_similarity": report.mean, "median_similarity": report.median}
@@ -231,6 +236,7 @@ def _shown(lake: Lake, report: ReplayReport, reports: Any) -> dict[str, Any]:
     failed = [{"task": one.task_id, "kind": one.kind, "why": f"{one.where}: {one.what}"} for one in report.no_answer]
     return {
         "model": report.model,
+        "as_lakehouse_toml_says": report.settings is not None,
         "retrieval": f"{report.retrieval} ({report.corpus})",
         "similarity_by": report.method,
         "least_similar": rows_table(rows, ("task", "day", "similarity")),

@@ -1,7 +1,8 @@
 """Phase 7: the last replays in the log are readable, and one task can be done again now.
 
 The log is shared with other runtimes: of their rows only JSON and the schema's name are asked for. The live replay informs and
-is kept nowhere: a model server that is down is no fault of the lake.
+is kept nowhere: a model server that is down is no fault of the lake. A line that cannot be read fails the audit until a person
+moves it out of the log: nobody else can say whose row it was.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from lakehouse.chat.answer import ChatError
 from lakehouse.errors import LakehouseError, UsageError
 from lakehouse.jsonl import raw_lines
 from lakehouse.records import ReplayRun
+from lakehouse.replay.log import MEND
 
 LAST = 50
 SCHEMA = "replay_run.v1"
@@ -41,7 +43,7 @@ def _log(scope: Scope) -> AuditCheck:
     last = deque(((number, line) for number, _, line in raw_lines(path)), maxlen=LAST)
     if not last:
         return skipped(7, LOG, f"{name} holds no row yet")
-    found = [offender(name, number, why) for number, line in last if (why := _wrong(line)) is not None]
+    found = [offender(name, number, f"{why}; {MEND}") for number, line in last if (why := _wrong(line)) is not None]
     good = f"the last {len(last)} replays can be read"
     return looked(7, LOG, found, good, observed={METRIC: len(last) - len(found), "looked_at": len(last)})
 

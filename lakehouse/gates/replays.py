@@ -1,11 +1,15 @@
 """The gate on replays: whether the lake still answers what it answered.
 
-Here: from the newest report, as the lake remembers it, and the log to a verdict. Not here: replaying (`lakehouse.replay`). It
-warns and holds nothing back: a model that answers worse says nothing about the data.
+Here: from the newest report, as the lake remembers it, and the log to a verdict. Not here: replaying (`lakehouse.replay`),
+what is remembered and which tasks two reports share (`lakehouse.replay.memory`). It warns and holds nothing back: a model that
+answers worse says nothing about the data.
+
+Judged is the newest report by the lake's own setting: models and number of passages as `[replay]` of lakehouse.toml says. A
+person who tries another model makes no warning of the lake, and takes none away.
 
 It warns where less than 80 % of the tasks got an answer, where less than 80 % of the answers are valid, where an answer of the
 report is not in the log any more, and where the mean similarity fell by more than 20 % since the last report before it that
-came about alike (same method, models, corpus and number of passages), if both compared at least 5 tasks.
+came about alike (same measure, models, corpus and number of passages), over the tasks that both hold, if these are at least 5.
 """
 
 from __future__ import annotations
@@ -19,35 +23,41 @@ from lakehouse.gates.verdicts import verdict
 from lakehouse.lake import Lake
 from lakehouse.records import ReplayRun, Verdict
 from lakehouse.replay.log import ours
-from lakehouse.replay.report import Remembered, Told, remembered, state_path
+from lakehouse.replay.memory import Remembered, Shared, Told, Way, own_setting, remembered, state_path
 
 CHECK: Final = "replays_hold"
-VERSION: Final = "replays-1"
+VERSION: Final = "replays-2"
 ASSET: Final = "replay_report"
 LEAST_ANSWERED: Final = 0.8
 LEAST_VALID: Final = 0.8
 FALL: Final = 0.2
-FEW: Final = 5
-"""Compared tasks below which a mean says nothing: one odd answer would move it by a fifth."""
 
 Offender = dict[str, object]
 
 
 def replays_hold(lake: Lake, checked_at: str) -> Verdict:
-    """Hold the newest replay report against the rules above. Without any report it does not pass: nobody looked."""
-    path = state_path(lake)
+    """Hold the newest report by the lake's own setting against the rules above. Without one it does not pass: nobody looked."""
+    path, own = state_path(lake), str(own_setting(lake))
     try:
         held = remembered(lake)
     except RecordError as error:
         place = {"file": lake.relative(path), "line": 0, "why": error.what}
         return _verdict(lake, checked_at, 0, [place], "what is remembered of the reports cannot be read: replay again")
-    if held is None:
-        return _verdict(lake, checked_at, 0, [], "nothing was replayed yet: run `lakehouse replay`", passed=False)
-    if not held.newest.tasks:
+    way = held.of(own) if held is not None else None
+    if held is None or way is None:
+        others = f", only otherwise ({_newest(held).way})" if held is not None and held.ways else ""
+        why = f"nothing was replayed yet as lakehouse.toml says ({own}){others}: run `lakehouse replay`"
+        return _verdict(lake, checked_at, 0, [], why, passed=False)
+    if not way.newest.tasks:
         return _verdict(lake, checked_at, 0, [], "there was no accepted task to replay", passed=False)
-    rows = _rows(lake, held.newest)
-    whys = [*_unanswered(lake, held.newest), *_invalid(lake, held.newest, rows), *_fallen(lake, held)]
-    return _verdict(lake, checked_at, len(held.newest.replays), whys, _summary(held, rows), held=held)
+    rows = _rows(lake, way.newest)
+    whys = [*_unanswered(lake, way.newest), *_invalid(lake, way.newest, rows), *_fallen(lake, way)]
+    summary = _summary(held, way, rows)
+    return _verdict(lake, checked_at, len(way.newest.replays), whys, summary, way=way)
+
+
+def _newest(held: Remembered) -> Told:
+    return next(iter(held.ways.values())).newest
 
 
 def _rows(lake: Lake, told: Told) -> dict[str, tuple[int, ReplayRun]]:
@@ -76,28 +86,39 @@ def _invalid(lake: Lake, told: Told, rows: dict[str, tuple[int, ReplayRun]]) -> 
     return found
 
 
-def _fallen(lake: Lake, held: Remembered) -> list[Offender]:
-    now, before = held.newest, _before(held)
-    if before is None or _incomparable(now, before) or now.mean is None or before.mean is None:
+def _fallen(lake: Lake, way: Way) -> list[Offender]:
+    both = way.shared
+    if both is None or both.then <= 0 or (both.then - both.now) / both.then <= FALL:
         return []
-    if before.mean <= 0 or (before.mean - now.mean) / before.mean <= FALL:
-        return []
-    why = f"the mean similarity fell from {before.mean:.4f} to {now.mean:.4f}, by more than {FALL:.0%}"
+    why = (
+        f"the mean similarity fell from {both.then:.4f} to {both.now:.4f}, by more than {FALL:.0%}, over the "
+        f"{both.tasks} tasks that this report and that of {both.before.finished_at} both hold"
+    )
     return [{"file": lake.relative(state_path(lake)), "line": 0, "why": why}]
 
 
-def _before(held: Remembered) -> Told | None:
-    """Give the report to compare the newest with: the last that came about alike, else the last, which says why not."""
-    alike = (one for one in held.before if one.way == held.newest.way)
-    return next(alike, held.before[0] if held.before else None)
+def _summary(held: Remembered, way: Way, rows: dict[str, tuple[int, ReplayRun]]) -> str:
+    now = way.newest
+    valid = sum(run.validation.ok for _, run in rows.values())
+    told = f"{len(now.replays)} of {now.tasks} tasks answered by {now.model}, as lakehouse.toml says, {valid} valid"
+    if now.mean is not None:
+        told += f", mean similarity {now.mean:.4f}"
+    told = f"{told}; {_comparison(held, way)}"
+    newest = _newest(held)
+    if newest.run_id != now.run_id:
+        told += f"; not judged: the report of {newest.finished_at}, made otherwise ({newest.way})"
+    return told
 
 
-def _incomparable(now: Told, before: Told) -> str | None:
-    """Say why two reports cannot be compared, `None` where they can."""
-    for name, word in _WAYS.items():
-        if getattr(now, name) != getattr(before, name):
-            return f"another {word}"
-    return f"fewer than {FEW} tasks" if min(now.compared, before.compared) < FEW else None
+def _comparison(held: Remembered, way: Way) -> str:
+    """Say what the newest report was compared with, or why with none."""
+    if way.before:
+        return way.comparison
+    earlier = [one.newest for one in held.ways.values() if one is not way and one.newest.settings is not None]
+    for name, word in _WAYS.items() if earlier else ():
+        if getattr(way.newest, name) != getattr(earlier[0], name):
+            return f"not compared with the report before it: another {word}"
+    return way.comparison
 
 
 _WAYS: Final = {
@@ -109,18 +130,6 @@ _WAYS: Final = {
 }
 
 
-def _summary(held: Remembered, rows: dict[str, tuple[int, ReplayRun]]) -> str:
-    now, before = held.newest, _before(held)
-    valid = sum(run.validation.ok for _, run in rows.values())
-    told = f"{len(now.replays)} of {now.tasks} tasks answered by {now.model}, {valid} valid"
-    if now.mean is not None:
-        told += f", mean similarity {now.mean:.4f}"
-    if before is None:
-        return f"{told}; no report before it to compare with"
-    why = _incomparable(now, before)
-    return f"{told}; not compared with the report before: {why}" if why else f"{told}; {before.mean:.4f} before"
-
-
 def _verdict(
     lake: Lake,
     checked_at: str,
@@ -129,12 +138,10 @@ def _verdict(
     summary: str,
     *,
     passed: bool | None = None,
-    held: Remembered | None = None,
+    way: Way | None = None,
 ) -> Verdict:
     path = state_path(lake)
-    told = [] if held is None else [one for one in (_before(held), held.newest) if one is not None]
-    columns = ("run_id", "finished_at", "model", "corpus", "method", "tasks", "compared", "mean")
-    first = f"{offenders[0]['why']}; {summary}" if offenders and held is not None else summary
+    first = f"{offenders[0]['why']}; {summary}" if offenders and way is not None else summary
     return verdict(
         CHECK,
         passed=not offenders if passed is None else passed,
@@ -142,19 +149,29 @@ def _verdict(
         rows_checked=rows_checked,
         summary=first,
         offenders=offenders,
-        tables={"reports": [{name: getattr(one, name) for name in columns} for one in told]} if told else None,
+        tables=None if way is None else {"reports": _table(way.newest, way.shared)},
         input_sha256=sha256_of(path) if path.exists() else "",
         code_version=VERSION,
         checked_at=checked_at,
     )
 
 
+def _table(newest: Told, both: Shared | None) -> list[Offender]:
+    """Give the reports that were compared, the earlier first, with the mean over all their tasks and over the shared ones."""
+    columns = ("run_id", "finished_at", "model", "corpus", "method", "tasks", "compared", "mean")
+    told = [(newest, both.now if both else None)]
+    if both is not None:
+        told.insert(0, (both.before, both.then))
+    more = {"shared_tasks": both.tasks if both else 0}
+    return [{**{name: getattr(one, name) for name in columns}, **more, "shared_mean": mean} for one, mean in told]
+
+
 REPLAY_GATES: Final = (
     LakeGate(
         CHECK,
         replays_hold,
-        "Of the newest accepted tasks, done again: at least 80 % got an answer, at least 80 % of the answers are valid, and "
-        "the mean similarity to what was accepted fell by at most 20 % since the report before.",
+        "Of the newest accepted tasks, done again as [replay] says: at least 80 % got an answer, at least 80 % of the answers "
+        "are valid, and over the tasks of both the mean similarity fell by at most 20 % since the report before.",
         blocks=False,
     ),
 )

@@ -22,6 +22,8 @@ from lakehouse.records import QuarantinedRow, ReplayRun
 
 SCHEMA: Final = "replay_run.v1"
 STAGE: Final = "replay"
+MEND: Final = "move the line out of the log: nothing else refers to it (docs/replay.md)"
+"""What to do about a line that cannot be read. The log is the user's and other runtimes': nothing here rewrites it."""
 Refuse = Callable[[QuarantinedRow], None]
 
 
@@ -63,6 +65,11 @@ def ours(lake: Lake, refuse: Refuse) -> Iterator[tuple[int, int, ReplayRun]]:
             refuse(quarantined(STAGE, path.stem, name, number - 1, "bad_line", why, line.rstrip()))
             continue
         yield number, offset, run
+
+
+def place_of(refused: QuarantinedRow) -> str:
+    """Say where a line is that cannot be read, as `file:line`, and why."""
+    return f"{refused.source_file}:{refused.line_offset + 1}: {refused.reason}"
 
 
 def standing(lake: Lake) -> Standing:

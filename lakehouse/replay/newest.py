@@ -22,9 +22,10 @@ from lakehouse.publish.state import read_publication
 from lakehouse.records import FileRef
 from lakehouse.replay import log
 from lakehouse.replay.checks import faults
+from lakehouse.replay.memory import remember
 from lakehouse.replay.page import render
 from lakehouse.replay.replaying import Replayer
-from lakehouse.replay.report import NoAnswer, ReplayReport, ReplayRow, averages, remember, report_path
+from lakehouse.replay.report import NoAnswer, ReplayReport, ReplayRow, averages, report_path
 from lakehouse.replay.retrieval import VECTORS
 from lakehouse.replay.similar import Similar
 from lakehouse.replay.tasks import Task, newest_accepted
@@ -97,6 +98,7 @@ def replay_newest(
             git_commit=run.git_commit,
             started_at=started,
             finished_at=run.now(),
+            settings=replayer.settings,
             model=replayer.model,
             stronger=replayer.stronger,
             passages=replayer.passages,
@@ -111,6 +113,7 @@ def replay_newest(
             skipped=dict(sorted(passed.skipped.items())),
             held_days=passed.held_days,
             refused_lines=len(held.refused),
+            first_refused=log.place_of(held.refused[0]) if held.refused else None,
             mean=mean,
             median=middle,
         )

@@ -16,6 +16,7 @@ from lakehouse.chat.tiers import resolve_model
 from lakehouse.lake import Lake
 from lakehouse.records import ValidationError
 from lakehouse.replay.checks import Validate
+from lakehouse.replay.memory import Setting, own_setting
 from lakehouse.replay.replaying import Replayer
 from lakehouse.replay.retrieval import EmbedderOpener, open_retrieve
 from lakehouse.replay.similar import BY_WORDS, Similar, by_embedder
@@ -49,26 +50,29 @@ def open_replayer(
 ) -> Iterator[Replayer]:
     """Open retrieval and give a replayer; what is not asked for is as `[replay]` of the settings says.
 
-    `chat` is to retrieve nothing by itself (`nothing_more`): else it would read what was left out. `environ_models` are models per tier from the environment, `embedder` opens that of the corpus `rag`; without one, or
-    without the corpus, full text is searched. Raises `UsageError` for an unknown tier and where nothing is published.
+    `chat` is to retrieve nothing by itself (`nothing_more`): else it would read what was left out. `environ_models` are models
+    per tier from the environment, `embedder` opens that of the corpus `rag`; without one, or without the corpus, full text is
+    searched. Raises `UsageError` for an unknown tier and where nothing is published.
     """
     said = lake.settings.replay
     model = resolve_model(lake.settings, environ_models, asked.model or said.model).model
     second = asked.stronger or said.stronger
     stronger = resolve_model(lake.settings, environ_models, second).model if second else None
+    # The same model gives the same answer: nothing would be stronger about it.
+    setting = Setting(model, None if stronger == model else stronger, asked.passages or said.passages)
     with open_retrieve(lake, embedder) as retrieve:
         yield Replayer(
             chat=chat,
             retrieve=retrieve,
             validate=validator_of(lake),
-            model=model,
-            # The same model gives the same answer: nothing would be stronger about it.
-            stronger=None if stronger == model else stronger,
-            passages=asked.passages or said.passages,
+            model=setting.model,
+            stronger=setting.stronger,
+            passages=setting.passages,
             clock=clocks.clock,
             monotonic=clocks.monotonic,
             new_id=clocks.new_id,
             session_id=clocks.new_id(),
+            settings=str(own_setting(lake)) if setting == own_setting(lake, environ_models) else None,
         )
 
 

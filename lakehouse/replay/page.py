@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from lakehouse.replay.log import MEND
 from lakehouse.replay.report import ReplayReport, ReplayRow
 from lakehouse.report.charts import MOST_ROWS, bar, chip, count, note, number, row, share, table
 from lakehouse.report.frame import document
@@ -56,6 +57,7 @@ def _headline(report: ReplayReport) -> Html:
     facts = [
         ("Model", el("code", report.model)),
         ("Stronger model", el("code", report.stronger) if report.stronger else "none: nothing is asked twice"),
+        ("Settings", _OWN if report.settings else _OTHERWISE),
         ("Passages", f"up to {report.passages} of {report.corpus}, by {report.retrieval}"),
         ("Answers", asked),
         ("Escalated", number(report.escalated)),
@@ -70,7 +72,9 @@ def _headline(report: ReplayReport) -> Html:
     if report.held_days:
         facts.append(("Held days", f"{', '.join(sorted(report.held_days))}: a gate is red, their runs are not taken"))
     if report.refused_lines:
-        facts.append(("Log", f"{count(report.refused_lines, 'line')} of the log cannot be read"))
+        facts.append(
+            ("Log", f"{count(report.refused_lines, 'line')} passed over, the first {report.first_refused}; {MEND}")
+        )
     return el(
         "header",
         el("p", "Replay", class_="kind"),
@@ -79,6 +83,10 @@ def _headline(report: ReplayReport) -> Html:
         el("div", el("p", report.note), class_="box warn") if report.note else None,
         el("dl", *(el("div", el("dt", name), el("dd", value)) for name, value in facts), class_="facts"),
     )
+
+
+_OWN: Final = "as lakehouse.toml says: the gate replays_hold judges this report"
+_OTHERWISE: Final = "other than lakehouse.toml says: the gate replays_hold does not judge this report"
 
 
 def _alike(report: ReplayReport) -> Html:
@@ -106,7 +114,20 @@ def _least(report: ReplayReport) -> Html:
     if not found:
         return note("Nothing was compared.")
     rows = [row(_pair(one), (f"{one.similarity:.2f}", _distance(one))) for one in found]
-    return table("The least alike", ("Task, then and now", "similarity", "nearest passage"), rows)
+    remark = note(_NEAREST[report.retrieval])
+    return join(remark, table("The least alike", ("Task, then and now", "similarity", "nearest passage"), rows))
+
+
+_NEAREST: Final = {
+    "vectors": (
+        "“Nearest passage” is the cosine distance from the question to the nearest passage that the task got to read: 0 is "
+        "the same, 1 has nothing to do with it."
+    ),
+    "full text": (
+        "“Nearest passage” is the distance, 1 / (1 + BM25), from the question to the nearest passage that the task got to "
+        "read: near 0 many rare words are shared, 1 none. It orders the tasks of one lake, and is no cosine."
+    ),
+}
 
 
 def _pair(one: ReplayRow) -> Html:

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from lakehouse.baseline import PRODUCER
 from lakehouse.chain.manifests import fingerprint
-from lakehouse.chat.answer import Chat, ChatAnswer, Messages
+from lakehouse.chat.answer import Chat, ChatAnswer, ChatError, Messages
 from lakehouse.chat.passages import Passage, bundle
 from lakehouse.records import ReplayRun, Retrieved, Validation
 from lakehouse.replay import checks
@@ -58,6 +58,7 @@ class Replayer:
 
     `model` and `stronger` are names that `chat` routes, no tiers. `validate` judges payloads; `None` where no validators
     are. `monotonic` counts seconds; `new_id` gives an id that was never given; `session_id` names all replays of one sitting.
+    `settings` names the lake's own setting (`memory.own_setting`) where models and passages are as it says, else `None`.
     """
 
     chat: Chat
@@ -70,6 +71,7 @@ class Replayer:
     monotonic: Callable[[], float]
     new_id: Callable[[], str]
     session_id: str
+    settings: str | None = None
 
     def prepare(self, task: Task) -> Prepared:
         """Retrieve for a task, leaving out what its own run wrote. Asks no model."""
@@ -93,7 +95,10 @@ class Replayer:
         wrong = self._faults(prepared.task, answer)
         stronger = self.stronger if wrong else None
         if stronger is not None:
-            answer = self.chat(prepared.messages, stronger)
+            try:
+                answer = self.chat(prepared.messages, stronger)
+            except ChatError as error:
+                raise of_stronger(stronger, error) from error
             wrong = self._faults(prepared.task, answer)
         return ReplayRun(
             schema="replay_run.v1",
@@ -116,6 +121,13 @@ class Replayer:
 
     def _faults(self, task: Task, answer: ChatAnswer) -> list[dict[str, Any]]:
         return faults(answer.content, answer.finish_reason, task.kind, self.validate)
+
+
+def of_stronger(model: str, error: ChatError) -> ChatError:
+    """Say of an error that it is the stronger model which cannot be asked: else a person looks at the first one."""
+    return ChatError.of(
+        error.kind, f"the stronger model {model} cannot be asked: {error.what}", where=error.where, mend=error.mend
+    )
 
 
 def _kept(text: str) -> str:

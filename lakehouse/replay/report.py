@@ -1,9 +1,6 @@
-"""What many replays say: the rows, the counts, and what is remembered of the newest report for the gate.
+"""What many replays say: the rows and the counts.
 
-Here: the shapes, the sums, writing and reading them. Not here: replaying (`newest.py`), the page (`page.py`).
-
-A report lies in the reports folder, which may be anywhere; the gate looks at the lake. So the lake keeps the numbers of the
-newest report and of those before it (`index/replays.json`).
+Here: the shapes and the sums. Not here: replaying (`newest.py`), the page (`page.py`), what the lake remembers of it (`memory.py`).
 """
 
 from __future__ import annotations
@@ -11,13 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean, median
-from typing import Any, Final, Literal
+from typing import Literal
 
-from lakehouse.chain.manifests import fingerprint
-from lakehouse.errors import RecordError
-from lakehouse.files import locked
-from lakehouse.jsonl import read_json, write_json
-from lakehouse.lake import Lake
 from lakehouse.records import Record, ReplayRun
 
 
@@ -59,7 +51,9 @@ class ReplayReport(Record, kw_only=True):
 
     `wanted` were asked for; `skipped` counts the newer accepted runs that were passed over, by reason, and `held_days` are the
     newer days that a gate holds back. `not_asked` counts the tasks that were left when the provider failed for good.
-    `note` says why vectors that were built were not searched. `method` names the measure of similarity, of which there are `mean` and `median` where anything was compared.
+    `note` says why vectors that were built were not searched. `method` names the measure of similarity, of which there are
+    `mean` and `median` where anything was compared. `settings` names the lake's own setting (`memory.own_setting`)
+    where the report was made by it. `refused_lines` of the log cannot be read; `first_refused` says where the first is, and why.
     """
 
     schema_version: Literal[1]
@@ -68,6 +62,7 @@ class ReplayReport(Record, kw_only=True):
     git_commit: str
     started_at: str
     finished_at: str
+    settings: str | None = None
     model: str
     stronger: str | None = None
     passages: int
@@ -82,6 +77,7 @@ class ReplayReport(Record, kw_only=True):
     skipped: dict[str, int]
     held_days: dict[str, str]
     refused_lines: int
+    first_refused: str | None = None
     mean: float | None = None
     median: float | None = None
 
@@ -115,95 +111,6 @@ class ReplayReport(Record, kw_only=True):
         """The rows that were compared, the least similar first."""
         compared = [row for row in self.rows if row.similarity is not None]
         return sorted(compared, key=lambda row: (row.similarity or 0.0, row.task_id))
-
-
-class Told(Record, kw_only=True):
-    """What a report said, as far as the gate needs it. `replays` are the ids of its rows in the log, newest task first."""
-
-    run_id: str
-    finished_at: str
-    model: str
-    stronger: str | None = None
-    passages: int
-    corpus: str
-    method: str
-    tasks: int
-    no_answer: int
-    not_asked: int
-    replays: list[str]
-    compared: int
-    mean: float | None = None
-    content: str
-
-    @property
-    def way(self) -> tuple[object, ...]:
-        """How it came about: only the means of reports that came about alike can be compared."""
-        return self.method, self.model, self.stronger, self.corpus, self.passages
-
-
-class Remembered(Record, kw_only=True):
-    """`index/replays.json`: the newest report, and those before it that said something else, the newest first.
-
-    Of each way to replay one is kept: a person who tries another model takes nothing from the comparison of the nights.
-    """
-
-    schema_version: Literal[1]
-    newest: Told
-    before: list[Told]
-
-
-_MOST_WAYS: Final = 20
-
-
-def state_path(lake: Lake) -> Path:
-    """Where the lake remembers its newest reports."""
-    return lake.root / "index" / "replays.json"
-
-
-def remembered(lake: Lake) -> Remembered | None:
-    """Give what is remembered, `None` where no report was made. Raises `RecordError`."""
-    return read_json(state_path(lake), Remembered)
-
-
-def remember(lake: Lake, report: ReplayReport) -> None:
-    """Remember a report as the newest; one that says what the newest says changes no byte, as on every re-run."""
-    told = _told(report)
-    with locked(lake.lock("replays")):
-        try:
-            held = remembered(lake)
-        except RecordError:
-            # The gate has said so; what is lost is what to compare with.
-            held = None
-        if held is not None and (held.newest.content, held.newest.way) == (told.content, told.way):
-            return
-        before: dict[tuple[object, ...], Told] = {}
-        for one in [held.newest, *held.before] if held is not None else []:
-            if one.content != told.content:
-                before.setdefault(one.way, one)
-        kept = list(before.values())[:_MOST_WAYS]
-        write_json(state_path(lake), Remembered(schema_version=1, newest=told, before=kept))
-
-
-def _told(report: ReplayReport) -> Told:
-    compared = [row.similarity for row in report.rows if row.similarity is not None]
-    rows: list[Any] = [(row.run.fingerprint, row.run.run_id, row.similarity) for row in report.rows]
-    failed = [(one.task_id, one.kind) for one in report.no_answer]
-    return Told(
-        run_id=report.run_id,
-        finished_at=report.finished_at,
-        model=report.model,
-        stronger=report.stronger,
-        passages=report.passages,
-        corpus=report.corpus,
-        method=report.method,
-        tasks=report.tasks,
-        no_answer=len(report.no_answer),
-        not_asked=report.not_asked,
-        replays=[row.run.run_id for row in report.rows],
-        compared=len(compared),
-        mean=report.mean,
-        content=fingerprint(report.method, rows, failed, report.not_asked),
-    )
 
 
 def averages(rows: Sequence[ReplayRow]) -> tuple[float | None, float | None]:

@@ -11,14 +11,18 @@ import typer
 from rich.markup import escape
 from rich.text import Text
 
+from assets.agents import MOST_PASSAGES, MOST_TASKS
+from lakehouse.chat.answer import ChatError
 from lakehouse.errors import LakehouseError, OutsideFailure, UsageError
 from lakehouse.iterate.session_ids import session_id
 from lakehouse.lake import Lake
 from lakehouse.replay import log
+from lakehouse.replay.log import MEND
+from lakehouse.replay.memory import Way, remembered
 from lakehouse.replay.newest import NO_PASSAGES, replay_one
 from lakehouse.replay.opening import Asked, Clocks, open_replayer, similar_of
 from lakehouse.replay.page import said
-from lakehouse.replay.replaying import Replayer
+from lakehouse.replay.replaying import Replayer, of_stronger
 from lakehouse.replay.report import ReplayReport
 from lakehouse.replay.retrieval import nothing_more
 from lakehouse.replay.tasks import Task, newest_of
@@ -39,7 +43,6 @@ from lakehouse_dagster.running import run_replay
 from resources import chat
 from resources.lake import utc_now
 
-MOST_TASKS, MOST_PASSAGES = 10_000, 100
 SHOWN = 10
 
 
@@ -99,10 +102,12 @@ def replay(
     with out.progress(f"Replaying {count:,} tasks", None):
         done = run_replay(opened.root, reports.resolve(), {"tasks": count, "anew": anew, **asked._asdict()})
     report = done.report
-    _tell(out, report, done.page)
+    held = remembered(opened)
+    way = next(iter(held.ways.values()), None) if held is not None else None
+    _tell(out, report, way, done.page)
     for check in done.failed_checks:
         out.say(f"[yellow]warning[/yellow] {check.check}: {escape(check.summary)}")
-    out.answer(report=report, page=str(done.page), failed_checks=done.failed_checks)
+    out.answer(report=report, compared=_compared(way), page=str(done.page), failed_checks=done.failed_checks)
     out.close()
     failed = next((one for one in report.no_answer if one.kind != NO_PASSAGES), None)
     if failed is not None and as_json:
@@ -132,10 +137,15 @@ def replayer(lake: Lake, asked: Asked) -> Iterator[Replayer]:
 def _askable(lake: Lake, asked: Asked) -> None:
     """Look whether the models can be asked, before anything is opened: a provider without its key raises `ChatError`."""
     said = lake.settings.replay
+    stronger = asked.stronger or said.stronger
     with chat.from_environment().open(lake, retrieve=nothing_more) as asking:
-        for model in (asked.model or said.model, asked.stronger or said.stronger):
-            if model is not None:
-                asking.require(model)
+        asking.require(asked.model or said.model)
+        if stronger is None:
+            return
+        try:
+            asking.require(stronger)
+        except ChatError as error:
+            raise of_stronger(stronger, error) from error
 
 
 def _in_words(text: str) -> Task:
@@ -156,7 +166,9 @@ def _one(out: Out, lake: Lake, asking: Replayer, task: Task, *, anew: bool) -> N
     """Do one task and show the answer."""
     if asking.retrieve.note:
         out.say(f"[yellow]note[/yellow] {escape(asking.retrieve.note)}")
-    row = replay_one(lake, task, asking, similar_of(asking), log.standing(lake), anew=anew)
+    held = log.standing(lake)
+    _passed_over(out, len(held.refused), log.place_of(held.refused[0]) if held.refused else None)
+    row = replay_one(lake, task, asking, similar_of(asking), held, anew=anew)
     assert row is not None, "whoever asks gets a row or an error"
     run = row.run
     out.say(f"[bold]{escape(run.task)}[/bold]\n")
@@ -177,7 +189,7 @@ def _one(out: Out, lake: Lake, asking: Replayer, task: Task, *, anew: bool) -> N
     out.close()
 
 
-def _tell(out: Out, report: ReplayReport, page: Path) -> None:
+def _tell(out: Out, report: ReplayReport, way: Way | None, page: Path) -> None:
     rows = [
         (
             one.task_id,
@@ -197,11 +209,31 @@ def _tell(out: Out, report: ReplayReport, page: Path) -> None:
         out.say(f"[yellow]no answer[/yellow] {escape(failed.task_id)}: {escape(failed.what)} ({failed.kind})")
     stood = len(report.rows) - report.asked
     out.say(f"{escape(said(report))}; {report.asked} asked now, {stood} stood, {report.escalated} escalated.")
+    if way is not None:
+        out.say(f"Similarity: {escape(way.comparison)}.")
+    if report.settings is None:
+        out.say("Other models or passages than lakehouse.toml says: the gate replays_hold does not judge this report.")
+    _passed_over(out, report.refused_lines, report.first_refused)
     if report.note:
         out.say(f"[yellow]note[/yellow] {escape(report.note)}")
     for day in report.held_days:
         out.say(f"[yellow]{day} is held back by a gate[/yellow]: its runs were not taken")
     out.say(f"Page: {page}")
+
+
+def _passed_over(out: Out, lines: int, first: str | None) -> None:
+    """Tell of the lines of the log that cannot be read, and what to do about them."""
+    if first is not None:
+        many = "1 line of the log:" if lines == 1 else f"{lines:,} lines of the log, the first"
+        out.say(f"[yellow]passed over[/yellow] {many} {escape(first)}; {MEND}")
+
+
+def _compared(way: Way | None) -> dict[str, object] | None:
+    """Give the comparison with the report before as a machine reads it."""
+    both = way.shared if way is not None else None
+    if both is None:
+        return None
+    return {"run_id": both.before.run_id, "tasks": both.tasks, "mean_then": both.then, "mean_now": both.now}
 
 
 def _fault(error: dict[str, object]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,10 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from pydantic import ValidationError
 
+from assets.agents import ReplayConfig
+from lakehouse.errors import LakehouseError
 from lakehouse.gates.verdicts import read_verdicts
 from lakehouse.lake import Lake
 from lakehouse_dagster.commands import vectors
+from lakehouse_dagster.running import run_replay
 from tests.lakehouse.conftest import Lab
 from tests.lakehouse.replay.conftest import DAYS, Bench
 from tests.lakehouse_dagster.conftest import Done, Shell
@@ -136,7 +142,67 @@ def test_a_provider_without_its_key_ends_with_3_before_anybody_is_asked(
     assert error["exit_code"] == 3
     assert error["where"].startswith("openrouter")
     assert error["mend"]
+    said = "the stronger model openrouter/vendor/model cannot be asked: " in error["message"]
+    assert said is (option == "--stronger")
     assert not bench.lake.replays.exists()
+
+
+def test_a_try_of_another_model_is_told_apart_and_warns_of_nothing(bench: Bench, replay: Shell) -> None:
+    first = replay("--json").json
+    assert (first["compared"], first["report"]["settings"]) == (None, "extractive/rag, stronger none, 6 passages")
+    done = replay("--passages", "1")
+    assert "the gate replays_hold does not judge this report" in done.out
+    assert "Similarity: no report of 5 tasks or more before it to compare with." in done.out
+    assert "warning" not in done.out
+    done = replay("--tasks", "5", "--model", "extractive/rag")
+    assert "does not judge" not in done.out
+    assert "Similarity: over the 5 tasks that the report of " in done.out
+    compared = replay("--tasks", "5", "--json").json["compared"]
+    assert (compared["run_id"], compared["tasks"]) == (first["report"]["run_id"], 5)
+    assert compared["mean_then"] == compared["mean_now"]
+
+
+def test_the_environments_model_of_a_tier_is_the_lakes_own_setting(
+    bench: Bench, replay: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.lab.settings("workers = 1\n[replay]\nmodel = 'local_fast'")
+    monkeypatch.setenv("LAKEHOUSE_MODEL_LOCAL_FAST", "extractive/rag")
+    done = replay()
+    assert "does not judge" not in done.out
+    assert "warning" not in done.out
+
+
+def test_lines_of_the_log_that_cannot_be_read_are_told_of_with_what_to_do(bench: Bench, replay: Shell) -> None:
+    bench.lake.replays.write_bytes(b'{"schema":"replay_run.v1","producer":"go"}\nno json\n')
+    done = replay("--tasks", "1")
+    assert "passed over 1 line of the log: _kb/replay_runs.jsonl:2: this is no replay (" in done.out
+    assert "move the line out of the log" in done.out
+    bench.lake.replays.write_bytes(b'{"schema":"replay_run.v1"}\nno json\n[]\ntorn')
+    assert "passed over 2 lines of the log, the first _kb/replay_runs.jsonl:2: this" in replay("--tasks", "1").out
+    # What was torn got its end by the answer that was appended, and is a line now.
+    assert "passed over 3 lines of the log, the first _kb/replay_runs.jsonl:2: this" in replay("--tasks", "1").out
+    assert "passed over 3 lines" in replay("--text", "what was verified?").out
+    lines = bench.lake.replays.read_bytes().splitlines(keepends=True)
+    bench.lake.replays.write_bytes(lines[0] + b"".join(lines[4:]))
+    assert "passed over" not in replay("--tasks", "1").out
+
+
+@pytest.mark.parametrize("asked", [{"tasks": 0}, {"tasks": -5}, {"tasks": 10_001}, {"passages": 0}, {"passages": 101}])
+def test_the_launchpad_has_the_bounds_of_the_options(bench: Bench, asked: dict[str, int]) -> None:
+    with pytest.raises(ValidationError):
+        ReplayConfig(**asked)
+    with pytest.raises(LakehouseError):
+        run_replay(bench.lake.root, bench.reports, asked)
+    assert not bench.lake.replays.exists()
+    assert not (bench.reports / "distillation").exists() or not list((bench.reports).rglob("replay.json"))
+
+
+def test_the_launchpads_yaml_of_the_docs_runs(bench: Bench) -> None:
+    page = Path(__file__).parents[2] / "docs" / "replay.md"
+    (told,) = re.findall(r"```yaml\n(.*?)```", page.read_text(), re.DOTALL)
+    config = yaml.safe_load(told)["ops"]["replay_report"]["config"]
+    assert set(config) == set(ReplayConfig.model_fields)
+    assert ReplayConfig(**config).tasks == 50
 
 
 def test_a_server_that_is_not_there_ends_with_3_says_which_and_keeps_the_report(bench: Bench, replay: Shell) -> None:
@@ -151,8 +217,10 @@ def test_a_server_that_is_not_there_ends_with_3_says_which_and_keeps_the_report(
     assert done.code == 3
     told = done.json
     assert (told["report"]["no_answer"][0]["kind"], told["report"]["not_asked"]) == ("unreachable", 5)
-    assert [one["check"] for one in told["failed_checks"]] == ["replays_hold"]
+    assert told["failed_checks"] == []
     assert len(bench.log()) == 1
+    bench.lab.settings("workers = 1\n[chat]\ntries = 1\ntimeout = 2\n[replay]\nmodel = 'qwen2.5'")
+    assert [one["check"] for one in replay("--json").json["failed_checks"]] == ["replays_hold"]
 
 
 def test_a_warning_of_the_gate_holds_nothing_back(bench: Bench, replay: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from lakehouse.errors import RecordError, UsageError
+from lakehouse.files import append
 from lakehouse.replay.live import live_replay
 from lakehouse.replay.replaying import Replayer
 from lakehouse.replay.retrieval import open_retrieve
@@ -117,3 +118,27 @@ def test_a_lake_with_nothing_to_ask_is_skipped(finished: Any) -> None:
             path.write_text("")
     with pytest.raises(UsageError, match="no accepted task"):
         live(finished, FakeChat())()
+
+
+def log_check(report: Any) -> Any:
+    return next(one for one in report.phases[7].checks if one.check == "replay_log_valid")
+
+
+def test_a_line_of_the_log_that_cannot_be_read_says_what_to_do_and_moving_it_out_mends_it(finished: Any) -> None:
+    finished.lake.replays.write_bytes(LOG + b"no json\n" + LOG)
+    check = log_check(finished.audit())
+    assert (check.status, check.required) == ("failed", True)
+    assert check.why == (
+        "_kb/replay_runs.jsonl:2: the line is no JSON; move the line out of the log: nothing else refers to it (docs/replay.md)"
+    )
+    finished.lake.replays.write_bytes(LOG + LOG)
+    assert log_check(finished.audit()).status == "passed"
+
+
+def test_a_torn_last_line_is_not_there_yet_and_is_a_line_once_another_was_appended(finished: Any) -> None:
+    finished.lake.replays.write_bytes(LOG + b'{"schema":"replay_r')
+    check = log_check(finished.audit())
+    assert (check.status, check.observed["looked_at"]) == ("passed", 1)
+    append(finished.lake.replays, [LOG.strip()])
+    (found,) = log_check(finished.audit()).offenders
+    assert found["line"] == 2

@@ -16,6 +16,7 @@ from lakehouse.chat.answer import ChatAnswer, ChatError
 from lakehouse.chat.passages import Passage, passages_in
 from lakehouse.lake import Lake
 from lakehouse.replay.checks import Validate
+from lakehouse.replay.memory import own_setting
 from lakehouse.replay.newest import replay_newest
 from lakehouse.replay.replaying import Replayer
 from lakehouse.replay.report import ReplayReport
@@ -134,6 +135,8 @@ class Bench:
             "passages": 3,
             "session_id": "s-1",
         }
+        # As `open_replayer` sees it: other models or passages than the lake's own are somebody's try.
+        given["settings"] = None if changes.keys() & {"model", "stronger", "passages"} else str(own_setting(self.lake))
         clocks = {
             "clock": lambda: NOON,
             "monotonic": lambda: next(ticks) / 4,

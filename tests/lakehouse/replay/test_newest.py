@@ -11,7 +11,8 @@ import pytest
 
 from lakehouse.records import Receipt
 from lakehouse.replay import log
-from lakehouse.replay.report import ReplayReport, remembered, report_path, state_path
+from lakehouse.replay.memory import remembered, state_path
+from lakehouse.replay.report import ReplayReport, report_path
 from lakehouse.run import run_hash
 from tests.conftest import review
 
@@ -163,6 +164,8 @@ def test_the_report_is_written_for_people_and_for_machines(filled: Any, helpers:
         "fake at 127.0.0.1:1: timeout it is",
         "never with its own run",
         "scrum_review:",
+        "“Nearest passage” is the distance, 1 / (1 + BM25), from the question to the nearest passage",
+        "the gate replays_hold judges this report",
     ):
         assert said in re.sub(r"<wbr>", "", page), said
     assert "quotes the best passages" not in page
@@ -199,25 +202,44 @@ def test_the_receipt_balances_and_the_hash_of_a_run_is_what_it_was(filled: Any, 
     assert run_hash(run.receipts().values()) == before
 
 
-def test_the_lake_remembers_the_newest_report_and_the_last_before_it_that_differed(filled: Any, helpers: Any) -> None:
+def test_the_lake_remembers_the_newest_report_and_those_before_it_that_differed(filled: Any, helpers: Any) -> None:
     chat = helpers.FakeChat(weak="verified")
-    first = filled.replays(chat, 2)
+    first = filled.replays(chat, 5)
     held = remembered(filled.lake)
     assert held is not None
-    assert (held.newest.run_id, held.newest.mean, held.before) == (first.run_id, first.mean, [])
-    second = filled.replays(chat, 3)
+    (way,) = held.ways.values()
+    assert (way.newest.run_id, way.newest.mean, way.before) == (first.run_id, first.mean, [])
+    assert way.newest.similarities == {row.task_id: row.similarity for row in first.rows}
+    second = filled.replays(chat, 6)
     before = state_path(filled.lake).read_bytes()
-    filled.replays(chat, 3)
+    filled.replays(chat, 6)
     assert state_path(filled.lake).read_bytes() == before
     held = remembered(filled.lake)
     assert held is not None
-    assert (held.newest.run_id, [one.run_id for one in held.before]) == (second.run_id, [first.run_id])
-    assert held.newest.replays == [row.run.run_id for row in second.rows]
+    (way,) = held.ways.values()
+    assert (way.newest.run_id, [one.run_id for one in way.before]) == (second.run_id, [first.run_id])
+    assert way.newest.replays == [row.run.run_id for row in second.rows]
 
 
-def test_lines_of_the_log_that_cannot_be_read_are_counted(filled: Any, helpers: Any) -> None:
+def test_of_a_big_report_the_newest_tasks_are_remembered(
+    filled: Any, helpers: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lakehouse.replay.memory.MOST_TASKS", 2)
+    report = filled.replays(helpers.FakeChat(weak="verified"))
+    held = remembered(filled.lake)
+    assert held is not None
+    (way,) = held.ways.values()
+    assert list(way.newest.similarities) == [row.task_id for row in report.rows[:2]]
+
+
+def test_lines_of_the_log_that_cannot_be_read_are_counted_and_the_first_is_named(filled: Any, helpers: Any) -> None:
     filled.lab.write("replay_runs", b"{", json.dumps({"schema": "replay_run.v1", "producer": "go"}).encode())
-    assert filled.replays(helpers.FakeChat(weak="verified"), 1).refused_lines == 1
+    report = filled.replays(helpers.FakeChat(weak="verified"), 1)
+    assert report.refused_lines == 1
+    assert (report.first_refused or "").startswith("_kb/replay_runs.jsonl:1: this is no replay (")
+    page = report_path(filled.reports, report.run_id).read_text()
+    assert "1 line passed over, the first _kb/replay_runs.jsonl:1: this is no replay (" in page
+    assert "move the line out of the log" in page
 
 
 def test_a_lake_without_accepted_tasks_needs_no_export(bench: Any, helpers: Any) -> None:
@@ -237,4 +259,4 @@ def test_a_damaged_memory_of_reports_keeps_no_report_from_being_made(filled: Any
     report = filled.replays(helpers.FakeChat(weak="fine"), 1)
     held = remembered(filled.lake)
     assert held is not None
-    assert held.newest.run_id == report.run_id
+    assert [one.newest.run_id for one in held.ways.values()] == [report.run_id]

@@ -106,8 +106,10 @@ def test_an_answer_that_was_cut_off_is_not_valid(bench: Any, helpers: Any) -> No
 @pytest.mark.parametrize("strong", [False, True])
 def test_a_call_that_fails_is_no_failed_validation(bench: Any, helpers: Any, strong: bool) -> None:
     chat = helpers.FakeChat(weak="" if strong else helpers.failing("timeout"), strong=helpers.failing("timeout"))
-    with pytest.raises(ChatError, match="timeout it is"):
+    with pytest.raises(ChatError, match="timeout it is") as raised:
         replay(helpers.task(), replayer(bench, helpers, chat, stronger="strong"))
+    assert raised.value.what.startswith("the stronger model strong cannot be asked: ") is strong
+    assert (raised.value.kind, raised.value.where) == ("timeout", "fake at 127.0.0.1:1")
     assert chat.asked == (["weak", "strong"] if strong else ["weak"])
 
 
