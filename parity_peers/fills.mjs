@@ -1,6 +1,7 @@
 // A fill against the roster: as many workers as were asked for, each of them there, fit and free.
 
 import { fillShape } from "./shapes.mjs";
+import { holdsSsn } from "./texts.mjs";
 import { folded, forbidden, incomplete, inconsistent, named, shown, unknown } from "./wording.mjs";
 
 // The stages in their order; one may count on what those before it found right.
@@ -11,16 +12,24 @@ export const fillStages = [
     return found === asked.value ? [] : [incomplete(`the number of fills is ${found}, ${asked.source} were asked for`)];
   },
   (payload, roster) => byEntry(payload, roster, inconsistent, (entry, at) => misplaced(payload, roster, entry, at)),
-  (payload, roster, excluded) =>
-    byEntry(payload, roster, forbidden, (entry) => {
+  (payload, roster, excluded) => [
+    ...leaks(payload, ["contract_id", "role", "city", "state", "start"]).map(forbidden),
+    ...byEntry(payload, roster, forbidden, (entry) => {
       const id = entry.get("worker_id");
       return [
         roster.get(id).get("blacklisted") === true && "is blacklisted",
         roster.get(id).get("available") === false && "is not available",
         excluded.has(id) && "is excluded",
+        ...leaks(entry, ["name", "role", "city", "state", "reason"]),
       ].filter(Boolean);
     }),
+  ],
 ];
+
+const leaks = (texts, fields) =>
+  fields
+    .filter((field) => typeof texts.get(field) === "string" && holdsSsn(texts.get(field)))
+    .map((field) => `the ${field} holds a social security number`);
 
 function byEntry(payload, roster, tag, reasonsOf) {
   return payload.get("fills").flatMap((entry, at) => {

@@ -29,6 +29,8 @@ const ALWAYS = [
   "\\*\\|[A-Za-z][A-Za-z0-9_:]{0,79}\\|\\*",
   "(?<![A-Za-z0-9%])%%?[A-Za-z][A-Za-z_]{2,79}%",
   "(?<![A-Za-z0-9_])__[A-Z][A-Z0-9_]{0,76}[A-Z0-9]__(?![A-Za-z0-9_])",
+  // A line to write on; ten and more that have a line for themselves are a rule under a paragraph.
+  "(?<![\\p{L}\\p{N}_])(?!(?<![^\\n])_{10,}[ \\t\\r]*(?:\\n|$))_{3,}(?![\\p{L}\\p{N}_])",
 ].map((pattern) => new RegExp(pattern, "u"));
 
 const NO_LINK = "(?!\\[|:[ \\t]*<?(?:https?|mailto|tel):)";

@@ -48,7 +48,9 @@ function verify(input) {
     current = rows[at].get("next_key_id") ?? rows[at].get("key_id");
   }
   const held = rows.slice(0, lines.length);
-  const ending = given ? faultOfEnd(anchor, anchored, { empty: log === "", held, keys }) : null;
+  // The row that stands after the last newline, where it lacks nothing but its own.
+  const unended = torn !== "" && faultOf(whole, held.length, tip, current) === null ? rows[held.length] : null;
+  const ending = given ? faultOfEnd(anchor, anchored, { empty: log === "", held, keys, unended }) : null;
   return answer(held.length, ending ?? (torn === "" ? null : fault(held.length + 1, "torn_last_line")));
 }
 
@@ -67,6 +69,7 @@ function faultOf({ rows, keys, anchor, subject }, at, tip, current) {
     if (announced && ![...rows, anchor].some(signs)) return "wrong_key";
     return skipped() ? "inserted" : "edited";
   }
+  if (row.get("subject_id") !== subject) return "other_subject";
   if (previous !== tip) {
     const before = (hmac) => rows.slice(0, at).some((other) => other.get("hmac") === hmac);
     if (before(row.get("hmac"))) return "repeated";
@@ -74,17 +77,18 @@ function faultOf({ rows, keys, anchor, subject }, at, tip, current) {
     if (skipped()) return "inserted";
     return previous === NOTHING || before(previous) ? "forked" : "deleted";
   }
-  if (row.get("subject_id") !== subject) return "other_subject";
   return announced ? null : "unannounced_key";
 }
 
 // What the anchor says of rows that hold together: how many there should be, and which is the last of them.
-function faultOfEnd(anchor, anchored, { empty, held, keys }) {
+function faultOfEnd(anchor, anchored, { empty, held, keys, unended }) {
   if (anchor === null) return fault(0, "anchor_forged");
   if (!keys.has(anchor.get("key_id"))) return fault(0, "missing_key");
   if (!usable(keys, anchor)) return fault(0, "short_key");
   if (!anchored) return fault(0, "anchor_forged");
   const count = anchor.get("count").value;
+  const named = ["hmac", "key_id"].every((name) => unended?.get(name) === anchor.get(name === "hmac" ? "tip" : name));
+  if (count === held.length + 1 && named) return fault(count, "torn_last_line");
   if (count > held.length) return empty ? fault(1, "log_missing") : fault(held.length + 1, "truncated");
   if (count === 0) return null;
   if (held[count - 1].get("hmac") !== anchor.get("tip")) return fault(count, "rewritten");

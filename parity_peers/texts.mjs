@@ -29,6 +29,10 @@ const NUMBERS = [[DASH, ""], [SPACE, ""], ["\\.", "vV"]].map(([sign, no]) => {
   const before = `(?<![\\d${no}])(?<!\\d${DASH})(?<!\\d${sign})`;
   return new RegExp(`${before}(\\d{3})${sign}(\\d{2})${sign}(\\d{4})(?!\\d|${DASH}\\d|${sign}\\d)`, "gu");
 });
+// A dash between digits, with the white space beside it; but for one that begins a line and has white space after it.
+const LINE_END = "[\\n\\v\\f\\r\\x85\\u2028\\u2029]";
+const WHITE = "[\\p{White_Space}\\x1c-\\x1f]";
+const LOOSE = new RegExp(`(?<=\\d)${WHITE}*(?:(?<!${LINE_END}${WHITE}*)${DASH}${WHITE}*|${DASH})(?=\\d)`, "gu");
 const NINE = /(?<!\d)(\d{3})(\d{2})(\d{4})(?!\d)/gu;
 const SAYS_SO = [
   /(?<![A-Za-z]|pii_)[Ss]\.?[Ss]\.?(?:[Nn]| ?#)/gu,
@@ -44,7 +48,8 @@ export function holdsSsn(text) {
   const plain = seen(text);
   const read = (escaped) =>
     escaped.replace(/\\+(?:u([0-9a-fA-F]{4})|[bfnrt])/gu, (_, code) => String.fromCharCode(parseInt(code ?? "a", 16)));
-  return [text, read(text), plain, read(plain)].some((one) => numbered(one));
+  const forms = [text, plain].flatMap((one) => [one, one.replace(LOOSE, "-")]);
+  return forms.flatMap((one) => [one, read(one)]).some((one) => numbered(one));
 }
 
 function numbered(text) {

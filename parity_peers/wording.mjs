@@ -4,7 +4,12 @@ export const schema = (field, reason) => new Map([["Schema", new Map([["field", 
 const tagged = (tag) => (reason) => new Map([[tag, new Map([["reason", reason]])]]);
 export const [incomplete, inconsistent, forbidden] = ["Completeness", "Consistency", "Policy"].map(tagged);
 
-export const blank = (value) => /^[\p{White_Space}\x1c-\x1f]*$/u.test(value);
+// What nobody sees: controls but for white space, what Unicode says may be ignored, anchors, the braille without a dot.
+const UNSEEN = "(?![\\p{White_Space}\\x1c-\\x1f])[\\p{Cc}\\p{Default_Ignorable_Code_Point}\\ufff9-\\ufffb\\u2800]";
+const NOTHING = new RegExp(`^(?:[\\p{White_Space}\\x1c-\\x1f]|${UNSEEN})*$`, "u");
+const HIDDEN = new RegExp(UNSEEN, "gu");
+
+export const blank = (value) => NOTHING.test(value);
 
 export const trimmed = (value) => value.replace(/^[\p{White_Space}\x1c-\x1f]+|[\p{White_Space}\x1c-\x1f]+$/gu, "");
 
@@ -15,8 +20,7 @@ export function caseless(value) {
 }
 
 // How a text looks: wide letters and signs are plain ones, and what nobody sees is not there.
-export const seen = (value) =>
-  value.normalize("NFKC").replace(/[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]/gu, "");
+export const seen = (value) => value.normalize("NFKC").replace(HIDDEN, "");
 
 export const folded = (value) => caseless(value.normalize("NFKC"));
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Final
 
 from email_validator import EmailNotValidError, validate_email
@@ -18,6 +19,9 @@ _MOST_DIGITS: Final = 15
 
 _GROUP: Final = re.compile(r"[0-9]+")
 _EXTENSION: Final = re.compile(r"[xX#]")
+# What needs no closer look before the @: plain words with single signs between. An `xn--` of a host is looked at as a whole.
+_PLAIN: Final = re.compile(r"([A-Za-z0-9]+(?:[._+-][A-Za-z0-9]+)*+)@((?!.*xn--)[a-z0-9.-]+)")
+_LONGEST_LOCAL: Final = 64
 _PHONE: Final = re.compile(r"\+?[-0-9. ()/\u00a0\u00ad\u2010-\u2015\u2212]{7,40}")
 
 
@@ -28,6 +32,19 @@ def is_email(text: str) -> bool:
     """
     if len(text) > LONGEST_EMAIL:
         return False
+    plain = _PLAIN.fullmatch(text)
+    if plain is None or plain.end(1) > _LONGEST_LOCAL:
+        return _is_formed(text)
+    return _is_host(plain[2])
+
+
+@lru_cache(maxsize=1024)
+def _is_host(host: str) -> bool:
+    """Say whether mail can go to somebody at a host: looked at once, for a roster has many addresses at few hosts."""
+    return _is_formed(f"a@{host}")
+
+
+def _is_formed(text: str) -> bool:
     try:
         validate_email(text, check_deliverability=False)
     except (EmailNotValidError, UnicodeError):

@@ -1,7 +1,7 @@
 """The validator of emails to workers: `{to, subject, body, worker_id?}`.
 
-Here: its rules, stage by stage as in `fill.py`; in each stage by rule, the subject before the body. The worker is the one that `worker_id` names; without it, whoever has the
-address. Not here: what an address is (`contacts.py`), placeholders and social security numbers (`text.py`).
+Here: its rules, stage by stage as in `fill.py`; in each stage by rule, the subject before the body. The worker is the one
+that `worker_id` names; without it, whoever has the address. Not here: what an address is (`contacts.py`), placeholders and social security numbers (`text.py`).
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from typing import Any, Final
 from lakehouse.records import ValidationError
 from lakehouse.validators.contacts import LONGEST_EMAIL, email_key, is_email, same_email
 from lakehouse.validators.fill import no_such_worker
+from lakehouse.validators.looks import is_blank, readings
 from lakehouse.validators.roster import Workers
 from lakehouse.validators.shape import Field, Shape, filled, one_line, short_text, text
-from lakehouse.validators.text import has_ssn, placeholder, readings
+from lakehouse.validators.text import has_ssn, placeholder
 from lakehouse.validators.wire import completeness, consistency, policy
 
 LONGEST_SUBJECT: Final = 200
@@ -57,7 +58,7 @@ def _completeness(payload: Mapping[str, Any]) -> Iterator[ValidationError]:
 
 def empty(payload: Mapping[str, Any], parts: tuple[str, ...]) -> Iterator[ValidationError]:
     """Give the errors of texts that are blank."""
-    return (completeness(f"the {part} is empty") for part in parts if not payload[part].strip())
+    return (completeness(f"the {part} is empty") for part in parts if is_blank(payload[part]))
 
 
 def unfinished(payload: Mapping[str, Any], parts: tuple[str, ...]) -> Iterator[ValidationError]:

@@ -16,12 +16,18 @@ from lakehouse.records import ValidationError
 from lakehouse.roster.roles import role_key
 from lakehouse.validators.roster import Worker, Workers
 from lakehouse.validators.shape import Field, Shape, a_list, number, positive, short_text, shown, text
+from lakehouse.validators.text import has_ssn
 from lakehouse.validators.wire import completeness, consistency, policy
+
+_TEXTS: Final = ("contract_id", "role", "city", "state", "start")
+_PERSONAL: Final = ("name", "role", "city", "state")
+_TEXTS_OF_ONE: Final = (*_PERSONAL, "reason")
+_SSN: Final = "holds a social security number"
 
 FILL: Final = Shape(
     "a fill",
     [
-        *(Field(name, short_text) for name in ("contract_id", "role", "city", "state", "start")),
+        *(Field(name, short_text) for name in _TEXTS),
         Field("count", positive),
         Field("fills", a_list),
     ],
@@ -30,7 +36,7 @@ ONE: Final = Shape(
     "an entry of fills",
     [
         Field("worker_id", short_text),
-        *(Field(name, short_text, required=False) for name in ("name", "role", "city", "state")),
+        *(Field(name, short_text, required=False) for name in _PERSONAL),
         Field("reason", text, required=False),
         Field("score", number, required=False),
     ],
@@ -47,7 +53,7 @@ def validate_fill(payload: Any, roster: Workers) -> list[ValidationError]:
     fills = payload["fills"]
     if len(fills) != payload["count"]:
         return [completeness(f"the number of fills is {len(fills)}, {payload['count']} were asked for")]
-    return list(_consistency(payload, fills, roster)) or list(_policy(fills, roster))
+    return list(_consistency(payload, fills, roster)) or list(_policy(payload, fills, roster))
 
 
 def is_grounded(payload: Any, roster: Workers) -> bool:
@@ -108,7 +114,8 @@ def _faults(payload: Mapping[str, Any], one: Mapping[str, Any], worker: Worker) 
             yield f"the {name} is not the one in the roster"
 
 
-def _policy(fills: list[Any], roster: Workers) -> Iterator[ValidationError]:
+def _policy(payload: Mapping[str, Any], fills: list[Any], roster: Workers) -> Iterator[ValidationError]:
+    yield from (policy(f"the {name} {_SSN}") for name in _TEXTS if has_ssn(payload[name]))
     for place, one in enumerate(fills):
         worker = roster.get(one["worker_id"])
         assert worker is not None
@@ -119,6 +126,10 @@ def _policy(fills: list[Any], roster: Workers) -> Iterator[ValidationError]:
             yield policy(f"{who}: is not available")
         if roster.is_excluded(worker.id):
             yield policy(f"{who}: is excluded")
+        # An id is the roster's own, and what it looks like is for the roster to say.
+        yield from (
+            policy(f"{who}: the {name} {_SSN}") for name in _TEXTS_OF_ONE if one.get(name) and has_ssn(one[name])
+        )
 
 
 def _role_fits(asked: str, held: str) -> bool:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from lakehouse.records import ValidationError
 from lakehouse.secrets import mask
+from lakehouse.validators.looks import is_blank
 from lakehouse.validators.wire import schema_error
 
 LONGEST: Final = 200
@@ -37,14 +38,14 @@ def filled(value: Any) -> str | None:
     """Want a text that is not blank."""
     if type(value) is not str:
         return "must be a text"
-    return "is empty" if not value or value.isspace() else None
+    return "is empty" if is_blank(value) else None
 
 
 def short_text(value: Any) -> str | None:
     """Want a text of one line, not blank, of at most 200 characters."""
     if type(value) is not str:
         return "must be a text"
-    if not value or value.isspace():
+    if is_blank(value):
         return "is empty"
     if len(value) > LONGEST:
         return f"is longer than {LONGEST} characters"

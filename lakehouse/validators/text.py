@@ -1,17 +1,26 @@
 """What a message to a worker must not hold: a social security number, or a place that nobody filled in.
 
-Here: the two searches, over a text as it stands and as it looks (wide letters and signs as plain ones, nothing
-invisible). Not here: the form
-of a social security number (`lakehouse.secrets`), whose data a text names (`mentions.py`).
+Here: the two searches. Not here: how a text looks (`looks.py`), the form of a social security number
+(`lakehouse.secrets`), whose data a text names (`mentions.py`).
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import Final
 
 from lakehouse.secrets import names_ssn, ssns_in
+from lakehouse.validators.looks import readings
+
+# A dash between digits, with the white space beside it. One that begins a line and has white space after it is that of a
+# list: what stands in the lines of one is no number.
+_DASH: Final = r"[-\u00ad\u2010-\u2015\u2212\ufe58\ufe63\uff0d]"
+_LOOSE: Final = re.compile(rf"([0-9])(?:[^\S\n\v\f\r\x85\u2028\u2029]*+{_DASH}\s*+|\s*+{_DASH})(?=[0-9])")
+# The cheap look that comes first: whether there is white space beside any dash.
+_BESIDE_HYPHEN: Final = re.compile(r"-(?:(?=\s)|(?<=\s-))")
+_BESIDE_DASH: Final = re.compile(rf"{_DASH}(?:(?=\s)|(?<=\s{_DASH}))")
+_FEWEST: Final = 9
+"""Digits of a social security number."""
 
 # What stands before the number of an order: a code of two to five capitals, or one of these words, and a hyphen; or a word and #.
 _ORDER_WORDS: Final = "order|invoice|ticket|item|part|lot|job|quote|ref|reference|tracking|ord|inv|po|so|wo|sku|rma"
@@ -48,31 +57,38 @@ _CANDIDATE: Final = re.compile(
     r"(?P<plain>\{\{[^{}\n]{0,80}\}\}|\[\[[^\[\]\n]{1,80}\]\]|<<[^<>\n]{1,80}>>|\{%[^{}\n]{0,80}%\}"
     r"|\$?\{[^\W\d][\w .-]{0,79}\}"
     r"|\*\|[A-Za-z][A-Za-z0-9_:]{0,79}\|\*|(?<![0-9A-Za-z%])%{1,2}[A-Za-z][A-Za-z_]{2,79}%"
-    r"|(?<![A-Za-z0-9_])__[A-Z][A-Z0-9_]{0,76}[A-Z0-9]__(?![A-Za-z0-9_]))"
+    r"|(?<![A-Za-z0-9_])__[A-Z][A-Z0-9_]{0,76}[A-Z0-9]__(?![A-Za-z0-9_])"
+    # Ten and more in a line of their own are a rule under a paragraph.
+    r"|(?<!\w)(?!(?<![^\n])_{10,}[ \t\r]*+(?![^\n]))_{3,}+(?!\w))"
     r"|(?P<bracket>(?<!\])\[(?P<inside>[ $*\"'(]{0,3}[^\W\d][^\[\]\n]{0,79})\])"
     r"(?P<link>\([^\s()]{1,2000}(?:[ \t][^()\n]{0,200})?\)|\[|:[ \t]*<?(?:https?:|mailto:|tel:))?"
     r"|(?P<angle><(?P<within>[ $]{0,2}[^\W\d][^<>@=\n]{0,79})>)"
 )
-# What nobody sees and what would part a name or a number: soft hyphens, joiners, marks of direction.
-_INVISIBLE: Final = re.compile(r"[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 _OPENS: Final = re.compile(r"[\[{<$*%_]")
 # What a link leads to has one of these; `[NAME](tbd)` is no link.
 _LEADS: Final = re.compile(r"[:/.#]")
 _VARIABLE: Final = re.compile(r"[A-Z0-9]+(?:_[A-Z0-9]+)+|\$[^\W\d].*")
 _WORD: Final = re.compile(r"[^\W_]+")
-
-
-def readings(text: str) -> tuple[str, ...]:
-    """Give a text as it stands and, where that differs, as it looks."""
-    if text.isascii():
-        return (text,)
-    looks = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
-    return (text,) if looks == text else (text, looks)
+_DIGIT: Final = re.compile(r"[0-9]")
 
 
 def has_ssn(text: str) -> bool:
     """Say whether a text holds a social security number, by the rules of the exports' firewall but for numbers of orders."""
-    return any(not _of_order(reading, start) for reading in readings(text) for start, _ in ssns_in(reading))
+    if text.isascii() and (len(text) < _FEWEST or _DIGIT.search(text) is None):
+        return False
+    return any(
+        not _of_order(written, start)
+        for reading in readings(text)
+        for written in _writings(reading)
+        for start, _ in ssns_in(written)
+    )
+
+
+def _writings(text: str) -> tuple[str, ...]:
+    """Give a text and, where that differs, the same without white space beside the dashes between its digits."""
+    beside = _BESIDE_HYPHEN if text.isascii() else _BESIDE_DASH
+    joined = _LOOSE.sub(r"\1-", text) if beside.search(text) else text
+    return (text,) if joined == text else (text, joined)
 
 
 def _of_order(text: str, start: int) -> bool:
@@ -82,7 +98,7 @@ def _of_order(text: str, start: int) -> bool:
 
 
 def placeholder(text: str) -> str | None:
-    """Give the first place in a text that was to be filled in: `[NAME]`, `{{date}}`, `<insert time>` and their relatives.
+    """Give the first place in a text that was to be filled in: `[NAME]`, `{{date}}`, `<insert time>`, `___` and their relatives.
 
     Links and footnotes of markdown, checkboxes, tags of HTML and labels such as `[URGENT]` are none.
     """

@@ -57,11 +57,63 @@ def test_standard_input_is_read(desk: Desk, arguments: list[str]) -> None:
     }
 
 
-def test_excluded_workers_may_not_be_sent_and_strangers_among_them_are_told(desk: Desk) -> None:
-    code, out, _ = desk.run("fill", desk.file(fill("w-1", "w-2")), "--exclude", "w-2", "--exclude", "w-02")
+def test_excluded_workers_may_not_be_sent(desk: Desk) -> None:
+    code, out, _ = desk.run("fill", desk.file(fill("w-1", "w-2")), "--exclude", "w-2")
     assert code == 1
     assert "fills[1] (w-2): is excluded" in out
-    assert "excluded, but not in the roster: w-02" in out
+
+
+@pytest.mark.parametrize("stranger", ["w-02", "W-2", "w-2 ", ""])
+def test_whoever_excludes_somebody_who_is_not_there_is_told_and_nothing_is_looked_at(desk: Desk, stranger: str) -> None:
+    payload = desk.file(fill("w-1", "w-2"))
+    code, out, told = desk.run("fill", payload, "--exclude", "w-1", "--exclude", stranger)
+    assert (code, out) == (2, "")
+    assert f"--exclude: the roster has no {stranger}".strip() in told
+
+
+TWICE = json.dumps(fill("w-1")).replace('"worker_id"', '"worker_id": "w-99", "worker_id"').encode()
+
+
+@pytest.mark.parametrize(
+    ("payload", "key"),
+    [
+        (TWICE, "fills[0].worker_id"),
+        (TWICE.replace(b'"worker_id": "w-99"', b'"worker\\u005fid": "w-99"'), "fills[0].worker_id"),
+        (b'{"count": 1, "fills": [], "count": 1}', "count"),
+        (b'{"fills": [{"x": {"a": 1, "a": 1}}], "fills": []}', "fills"),
+        (b'{"fills": [[{}, {"x": {"\\u0022": 1, "\\u0022": 1}}]]}', 'fills[0][1].x."'),
+    ],
+)
+def test_a_key_that_stands_twice_is_named_for_another_reader_may_take_the_other(
+    desk: Desk, payload: bytes, key: str
+) -> None:
+    path = desk.file(payload)
+    code, out, told = desk.run("fill", path)
+    assert (code, out) == (2, "")
+    assert f"{path}: the key {key} stands twice" in told
+    code, out, _ = desk.run("fill", desk.file(fill("w-1"), payload), "--lines")
+    assert (code, f"{path}:2 the key {key} stands twice" in out, "1 of 2 payloads are valid." in out) == (2, True, True)
+
+
+@pytest.mark.parametrize("data", [b"", b"\n \n", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("lines", [[], ["--lines"], ["--lines", "--json"]])
+def test_without_a_payload_nothing_is_valid(desk: Desk, data: bytes, lines: list[str]) -> None:
+    path = desk.file(data)
+    done = desk.run("fill", path, *lines)
+    assert done.code == 2
+    assert f"{path}: there is no payload" in done.err or done.json["error"]["what"] == "there is no payload"
+
+
+def test_a_mark_of_byte_order_is_no_part_of_the_payload(desk: Desk) -> None:
+    payload = b"\xef\xbb\xbf" + json.dumps(fill("w-1")).encode()
+    assert desk.run("fill", desk.file(payload)).code == 0
+    assert desk.run("fill", desk.file(payload, fill("w-2")), "--lines").code == 0
+    assert desk.run("fill", stdin=payload).code == 0
+
+
+def test_a_payload_that_is_nested_too_deeply_is_not_looked_at(desk: Desk) -> None:
+    code, _, told = desk.run("fill", desk.file(b"[" * 300 + b"]" * 300))
+    assert (code, "nested deeper than 200 levels" in told) == (2, True)
 
 
 def test_lines_are_looked_at_one_by_one(desk: Desk) -> None:

@@ -67,6 +67,13 @@ def test_an_invalid_payload_is_an_answer() -> None:
         "a@" * 150_000,
         "[a](" * 75_000,
         "%AA" * 100_000,
+        "123" + " " * 300_000,
+        "123 - " * 50_000,
+        "123\n-\n45 " * 30_000,
+        "_" * 300_000,
+        "_ " * 150_000,
+        "a___ " * 60_000,
+        "_" * 12 + " " * 300_000 + "\n",
     ],
 )
 def test_a_huge_text_is_looked_at_all_the_same(text: str) -> None:

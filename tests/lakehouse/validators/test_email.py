@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from lakehouse.validators.email import validate_email
 from lakehouse.validators.roster import Workers, of_rows
+from lakehouse.validators.text import placeholder
 from lakehouse.validators.wire import said
 from tests.lakehouse.validators.conftest import email
 
@@ -66,7 +67,7 @@ def test_an_email_that_is_right_has_no_errors(changes: dict[str, Any], roster: W
                 "ann@st\u00e4ff\u0000.example",
             )
         ),
-        *((email(to=to), "to", "is empty") for to in ("", " ", "\u00a0")),
+        *((email(to=to), "to", "is empty") for to in ("", " ", "\u00a0", "\u200b", "\0")),
         (email(to=["ann.lee@staff.example"]), "to", "must be a text"),
         (email(subject=1), "subject", "must be a text"),
         (email(subject="Hi\r\nBcc: all@staff.example"), "subject", "must be one line without control characters"),
@@ -89,6 +90,10 @@ def test_a_field_that_is_missing_unknown_or_of_another_form(
         ({"subject": " \u00a0"}, ["the subject is empty"]),
         ({"subject": "x" * 201}, ["the subject has 201 characters, 200 at most"]),
         ({"body": "\n\n"}, ["the body is empty"]),
+        ({"body": "\u200b"}, ["the body is empty"]),
+        ({"body": "\0"}, ["the body is empty"]),
+        ({"subject": "\u2060", "body": " \ufeff\n\u00ad"}, ["the subject is empty", "the body is empty"]),
+        ({"body": "Hi ___"}, ["the body holds a placeholder that was not filled in"]),
         ({"subject": "", "body": ""}, ["the subject is empty", "the body is empty"]),
         ({"body": "Hi [NAME],"}, ["the body holds a placeholder that was not filled in"]),
         ({"subject": "Shift on {{date}}"}, ["the subject holds a placeholder that was not filled in"]),
@@ -251,7 +256,9 @@ def test_no_sign_around_an_address_hides_it(local: str, before: str, after: str)
     roster = of_rows(
         [{"id": "w-1", "email": "ann.lee@staff.example"}, {"id": "w-2", "email": f"{local}@staff.example"}]
     )
-    errors = found(email(body=f"mail {before}{local}@staff.example{after}"), roster)
+    body = f"mail {before}{local}@staff.example{after}"
+    assume(placeholder(body) is None)  # `{_}` and `___` are something else, and come first.
+    errors = found(email(body=body), roster)
     assert errors == [("Policy", "", "the body holds the email of another worker")]
 
 
@@ -287,7 +294,17 @@ def test_what_two_workers_share_is_no_secret_between_them() -> None:
 
 
 @pytest.mark.parametrize("part", ["subject", "body"])
-@pytest.mark.parametrize("text", ["123-45-6789", "SSN: 123456789", "\uff11\uff12\uff13-45-6789", "123-45-6789\u00b2"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "123-45-6789",
+        "SSN: 123456789",
+        "\uff11\uff12\uff13-45-6789",
+        "123-45-6789\u00b2",
+        "123 - 45 - 6789",
+        "123-\u206645-6789",
+    ],
+)
 def test_no_social_security_number_leaves(part: str, text: str, roster: Workers) -> None:
     assert found(email(**{part: text}), roster) == [("Policy", "", f"the {part} holds a social security number")]
 

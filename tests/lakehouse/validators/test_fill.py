@@ -48,6 +48,8 @@ def without(name: str) -> dict[str, Any]:
         (fill("w-1", role=7), "role", "must be a text"),
         (fill("w-1", city=""), "city", "is empty"),
         (fill("w-1", city=" \u00a0"), "city", "is empty"),
+        (fill("w-1", contract_id="\u200b"), "contract_id", "is empty"),
+        (fill("w-1", start="\0"), "start", "is empty"),
         (fill("w-1", start="x" * 201), "start", "is longer than 200 characters"),
         (fill("w-1", contract_id="c\n1"), "contract_id", "must be one line without control characters"),
         (fill("w-1", count="1"), "count", "must be a whole number"),
@@ -197,6 +199,38 @@ def test_all_errors_of_a_stage_are_given(roster: Workers) -> None:
 )
 def test_who_may_not_be_sent(ids: list[str], exclude: list[str], reasons: list[str], roster: Workers) -> None:
     assert found(fill(*ids), roster.excluding(exclude)) == [("Policy", "", reason) for reason in reasons]
+
+
+@pytest.mark.parametrize("number", ["123-45-6789", "SSN 123456789", "SSN: 123 - 45 - 6789", "123-\u200b45-6789"])
+def test_no_text_of_a_fill_holds_a_social_security_number(number: str, roster: Workers) -> None:
+    one = {"worker_id": "w-1", "reason": f"has a card, {number}"}
+    mine = fill("w-5", one, contract_id=f"c-1 {number}", start=f"Monday ({number})")
+    assert found(mine, roster) == [
+        ("Policy", "", reason)
+        for reason in (
+            "the contract_id holds a social security number",
+            "the start holds a social security number",
+            "fills[0] (w-5): is blacklisted",
+            "fills[1] (w-1): the reason holds a social security number",
+        )
+    ]
+
+
+def test_nor_does_one_leave_because_the_roster_has_it() -> None:
+    worker = {name: f"{name} 123-45-6789" for name in ("name", "role", "city", "state")}
+    asked = {name: worker[name] for name in ("role", "city", "state")}
+    roster = of_rows([{"id": "w-1", **worker}])
+    assert [reason for _, _, reason in found(fill({"worker_id": "w-1", **worker}, **asked), roster)] == [
+        *(f"the {name} holds a social security number" for name in asked),
+        *(f"fills[0] (w-1): the {name} holds a social security number" for name in worker),
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["call 312-555-0143", "ZIP 60601-1234", "EIN 12-3456789", "2026-05-11", "PO-123-45-6789", "123456789"]
+)
+def test_other_numbers_may_stand_in_a_fill(text: str, roster: Workers) -> None:
+    assert found(fill({"worker_id": "w-1", "reason": text}, contract_id=text, start=text), roster) == []
 
 
 @pytest.mark.parametrize(

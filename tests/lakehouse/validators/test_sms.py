@@ -72,6 +72,9 @@ def test_a_field_that_is_missing_unknown_or_of_another_form(
     [
         ("", "the body is empty"),
         (" \n", "the body is empty"),
+        ("\u200b", "the body is empty"),
+        ("\0", "the body is empty"),
+        ("Hi ___", "the body holds a placeholder that was not filled in"),
         ("x" * 161, "the body has 161 septets in GSM-7, 160 at most"),
         ("x" * 159 + "€", "the body has 161 septets in GSM-7, 160 at most"),
         ("[" * 81, "the body has 162 septets in GSM-7, 160 at most"),

@@ -33,6 +33,21 @@ DASHES = "\u2010\u2011\u2012\u2013\u2014\u2212\ufe63\uff0d"
         "12\u200b3-45-6789",
         "\uff11\uff12\uff13\uff0d\uff14\uff15\uff0d\uff16\uff17\uff18\uff19",
         "call 312-555-0143 or send 123-45-6789",
+        "123 - 45 - 6789",
+        "123- 45 -6789",
+        "123-45-\n6789",
+        "123-\r\n  45-6789",
+        "123-45\n-6789",
+        "123\u00a0\u2013\u00a045 \u2013\t6789",
+        "SSN 123 -45- 6789, call 312 - 555 - 0143",
+        "123 \u2011\u200b 45 \u2011 6789",
+        "\uff11\uff12\uff13 \uff0d 45 - 6789",
+        "my PO is 4411: 123 - 45 - 6789",
+        "2026-05-11 - 123-45-6789 - 24/7",
+        *(
+            f"12{sign}3-{sign}45-67{sign}89"
+            for sign in "\u200b\u00ad\u2066\u2069\u180e\u061c\u034f\ufe0f\ufeff\u0000\u001b\u3164"
+        ),
     ],
 )
 def test_a_social_security_number_is_one(text: str) -> None:
@@ -83,6 +98,27 @@ def test_a_social_security_number_is_one(text: str) -> None:
         "123-45-67890",
         "1123-45-6789",
         "123-45.6789",
+        "312 - 555 - 0143",
+        "+1 - 312 - 555 - 0143",
+        "60601 - 1234",
+        "60601-\n1234",
+        "12 - 3456789",
+        "2026 - 05 - 11",
+        "05 - 11 - 2026",
+        "PO-123 - 45 - 6789",
+        "order #123 - 45 - 6789",
+        "1-123 - 45 - 6789",
+        "313 - 55 - 5015 - 2",
+        "3 - 135 - 55 - 0152",
+        "123 - 45 - 67890",
+        "1123 - 45 - 6789",
+        "666 - 45 - 6789",
+        "pallets:\n- 123\n- 45\n- 6789",
+        "123\n \u2013 45\n \u2013 6789",
+        "123\n45\n6789",
+        "123  45  6789",
+        "123\t45\t6789",
+        "123 -- 45 -- 6789",
     ],
 )
 def test_other_numbers_are_none(text: str) -> None:
@@ -231,10 +267,22 @@ def test_no_phone_number_zip_ein_date_or_order_number_is_ever_one(number: str, a
 
 @given(
     numbers=st.lists(st.one_of(PHONES, EINS, DATES), min_size=2, max_size=4),
-    between=st.sampled_from([", ", "; ", " or ", "\n", " / "]),
+    between=st.sampled_from([", ", "; ", " or ", "\n", " / ", " - ", "\n- "]),
 )
 def test_nor_are_several_of_them_together(numbers: list[str], between: str) -> None:
     assert not has_ssn(between.join(numbers))
+
+
+WHITE = st.text(" \t\u00a0\u2003", max_size=2)
+
+
+@given(
+    number=st.one_of(PHONES, ZIPS, EINS, ORDERS, DATES, STAMPS),
+    before=WHITE,
+    after=WHITE | st.just("\n") | st.just("\r\n "),
+)
+def test_nor_is_one_with_white_space_beside_its_hyphens(number: str, before: str, after: str) -> None:
+    assert not has_ssn(number.replace("-", f"{before}-{after}"))
 
 
 AREAS = st.integers(1, 899).filter(lambda area: area != 666)
@@ -243,6 +291,22 @@ AREAS = st.integers(1, 899).filter(lambda area: area != 666)
 @given(area=AREAS, group=st.integers(1, 99), serial=st.integers(1, 9999), dash=st.sampled_from("- ." + DASHES))
 def test_every_number_that_can_be_given_out_is_one(area: int, group: int, serial: int, dash: str) -> None:
     assert has_ssn(f"it is {area:03d}{dash}{group:02d}{dash}{serial:04d}, please")
+
+
+@given(
+    area=AREAS,
+    dash=st.sampled_from("-\u00ad" + DASHES),
+    before=st.text(" \t\u00a0\u2003", max_size=9),
+    after=st.text(" \t\u00a0\u2003\n\r\u2028", max_size=9),
+    unseen=st.text("\u200b\u2060\u2066\ufeff\ufe0f\u0000", max_size=2),
+)
+def test_no_white_space_beside_its_dashes_and_no_sign_that_nobody_sees_hides_it(
+    area: int, dash: str, before: str, after: str, unseen: str
+) -> None:
+    between = f"{before}{dash}{after}"
+    assert has_ssn(f"it is {area:03d}{between}45{between}6789, please")
+    if dash != "\u00ad":
+        assert has_ssn(f"it is {area:03d}{unseen}{between}4{unseen}5{between}{unseen}6789, please")
 
 
 @pytest.mark.parametrize(
@@ -257,7 +321,8 @@ def test_every_number_that_can_be_given_out_is_one(area: int, group: int, serial
         "[DIRECCIÓN]", "[nombre]", "[NAME](tbd)", "[[name]]", "\uff3bNAME\uff3d", "[NA\u00adME]", "[see [NAME]]",
         "{{first_name}}", "{{ date }}", "{{}}", "{{…}}", "{name}", "${rate}", "{% if x %}",
         "<insert time>", "<insert …>", "<NAME>", "<worker name>", "<your name>", "<DATE>", "<<name>>", "<see [NAME]>",
-        "%NAME%", "%%FIRST_NAME%%", "*|FNAME|*", "__NAME__",
+        "%NAME%", "%%FIRST_NAME%%", "*|FNAME|*", "__NAME__", "___", "______,", "$___/hr", "(___) ___-____", "Name:____",
+        "\uff3f\uff3f\uff3f", "_\u200b__", "[NA\u0000ME]",
     ],
 )  # fmt: skip
 def test_a_place_that_nobody_filled_in_is_found(text: str) -> None:
@@ -277,12 +342,28 @@ def test_a_place_that_nobody_filled_in_is_found(text: str) -> None:
         "[URGENT] shift", "[Action Required] sign", "[sic]", "[night shift]", "[up to date]", "[see attached]", "[B12]",
         "list[int]", "a[0]", "<b>bold</b>", "<br/>", "<BR>", "<address>", "<time>", "<title>", '<a href="https://x.example">',
         "<ann@staff.example>", "<https://x.example/your name>", "x < 3 and y > 2", "I <3 you", "50% off, 20% more", "100%",
-        "a%20b%C3%A9%20", '{"a": 1}', "{color: red}", "{1,2}", "__init__", "____", "$5", "*bold* | cell",
+        "a%20b%C3%A9%20", '{"a": 1}', "{color: red}", "{1,2}", "__init__", "__", "___bold___", "a___b", "é___", "$5", "\n__________\nFrom", "\n____________________ \r\n",
+ "*bold* | cell",
     ],
 )  # fmt: skip
 def test_other_brackets_are_no_such_place(text: str) -> None:
     assert placeholder(text) is None
     assert placeholder(f"Hello, {text} and welcome.\n") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [("_" * 10, True), ("_" * 9, False), ("ok\n" + "_" * 32 + " \r\nBye", True), ("x: " + "_" * 32, False)],
+)
+def test_ten_and_more_underscores_in_a_line_of_their_own_are_a_rule_and_fewer_a_place(text: str, rule: bool) -> None:
+    assert (placeholder(text) is None) == rule
+
+
+def test_every_dash_of_the_firewall_may_have_white_space_beside_it() -> None:
+    parting = [sign for sign in map(chr, range(0xD800)) if find(f"123{sign}45{sign}6789")]
+    dashes = [sign for sign in parting if not sign.isspace() and sign != "."]
+    assert len(dashes) > 8
+    assert all(has_ssn(f"123 {sign} 45 {sign} 6789") for sign in dashes)
 
 
 PAGE = (Path(__file__).parents[3] / "docs" / "validators.md").read_text()
