@@ -348,8 +348,9 @@ class GateVerdicts(Record, kw_only=True):
 class GateWaiver(Record, kw_only=True):
     """One line of `_kb/gate_waivers.jsonl`: a person lets data go on although a gate on it is red.
 
-    It holds for the data that the verdict looked at (`input_sha256`) and no other. The latest line of an asset, day and
-    check counts; one with `withdrawn` takes it back.
+    `partition` is a day, or `line 78` where the word is on that line of the log that the gate looks at. It holds for the data
+    that the verdict looked at, or for the line as it is (`input_sha256`), and no other. The latest line of an asset, partition
+    and check counts; one with `withdrawn` takes it back.
     """
 
     asset: str

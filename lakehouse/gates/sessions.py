@@ -1,91 +1,118 @@
 """The gates on the log of sessions: no accepted fill names a worker whom nobody knows, and every line says what it should.
 
-Here: from `_kb/sessions.jsonl` to verdicts. Not here: validating a fill (`lakehouse.validators`), counting
-(`lakehouse.sessions`). Other runtimes append to the same log, so the alarm reads no more of a line than it must: a line
-that is odd elsewhere cannot hide a fill.
+Here: from `_kb/sessions.jsonl` to verdicts. Not here: how a line is read (`session_claims.py`), looking workers up in the
+roster (`session_roster.py`), a person's word on a line (`session_waivers.py`), counting (`lakehouse.sessions`).
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from hashlib import sha256
 from typing import Any, Final
 
 import msgspec
 
-from lakehouse.files import sha256_of
 from lakehouse.gates.lake_gate import LakeGate
+from lakehouse.gates.session_claims import (
+    ASSET,
+    NO_FILL,
+    Claim,
+    accepted_fills,
+    claim_of,
+    log_hash,
+    place,
+    shown,
+    word,
+)
+from lakehouse.gates.session_roster import KNOWN, accepted_fills_known, roster_parts, with_parts
 from lakehouse.gates.verdicts import MOST_OFFENDERS, verdict
-from lakehouse.iterate import DAEMON, FILL
-from lakehouse.jsonl import raw_lines
+from lakehouse.gates.waivers import LineWaivers, line_waivers
+from lakehouse.iterate import DAEMON
+from lakehouse.jsonl import encode, raw_lines
 from lakehouse.lake import Lake
-from lakehouse.records import SessionRecord, Verdict
+from lakehouse.records import GateWaiver, SessionRecord, Verdict
 from lakehouse.sessions.reading import Refused, session_of
 
-VERSION: Final = "sessions-1"
+GROUNDED: Final = "accepted_fills_grounded"
+VERSION: Final = "sessions-2"
 SCHEMA: Final = "session.iterate.v1"
 
 
-class _Claim(msgspec.Struct, gc=False):
-    """What a line of any runtime claims, whatever the types."""
+def input_of(lake: Lake, check: str = GROUNDED) -> str:
+    """Name what a gate would look at now, as `input_sha256` of its verdict: the SHA-256 of the log, or one of it and more.
 
-    schema: Any = None
-    session_id: Any = None
-    daemon: Any = None
-    kind: Any = None
-    verdict: Any = None
-    grounded_in_roster: Any = msgspec.UNSET
-
-
-_claim = msgspec.json.Decoder(_Claim).decode
+    The alarm looks at standing waivers of lines too, `accepted_fills_known` at the rosters.
+    """
+    log = log_hash(lake)
+    if check == KNOWN:
+        return with_parts(log, roster_parts(lake))
+    return with_parts(log, _parts(line_waivers(lake, ASSET, GROUNDED))) if check == GROUNDED else log
 
 
-def input_of(lake: Lake) -> str:
-    """Name what these gates look at: the SHA-256 of the log, that of nothing where there is none."""
-    return sha256_of(lake.sessions) if lake.sessions.exists() else sha256(b"").hexdigest()
+def _parts(waivers: LineWaivers) -> list[str]:
+    return [encode(waivers[line]).decode() for line in waivers]
 
 
 def accepted_fills_grounded(lake: Lake, checked_at: str) -> Verdict:
     """Find accepted fills that are not grounded in the roster: `grounded_in_roster` is false, absent or no boolean.
 
-    Rows checked are the accepted fills. Without any it passes and says so: there was nothing to alarm about.
+    A line that a person let pass is counted apart, as long as its bytes are those that the waiver speaks of. Rows checked are
+    the accepted fills. Without any it passes and says so: there was nothing to alarm about.
     """
+    waivers = line_waivers(lake, ASSET, GROUNDED)
     digest = sha256()
     offenders: list[dict[str, Any]] = []
+    waived: list[tuple[Claim, int, GateWaiver]] = []
     fills = bad = unread = 0
-    for number, _, raw in raw_lines(lake.sessions, digest.update):
-        claim = _claimed(raw)
+    for number, raw, claim in accepted_fills(lake, Claim, digest.update):
         if claim is None:
             unread += 1
             continue
-        if _word(claim.kind) != FILL or _word(claim.verdict) != "accepted":
-            continue
         fills += 1
-        if claim.grounded_in_roster is True:
+        why = ungrounded(claim)
+        if why is None:
+            continue
+        if (waiver := waivers.of(number, raw)) is not None:
+            waived.append((claim, number, waiver))
             continue
         bad += 1
         if len(offenders) < MOST_OFFENDERS:
-            why = (
-                f"session {_shown(claim.session_id)} of {_shown(claim.daemon)}: {_ungrounded(claim.grounded_in_roster)}"
-            )
-            offenders.append(_place(lake, number, why))
-    said = f"{bad:,} of {fills:,} accepted fills are not grounded in the roster" if fills else _NOTHING
+            offenders.append(place(lake, number, f"{claim.who}: {why}"))
+    said = f"{bad:,} of {fills:,} accepted fills are not grounded in the roster" if fills else NO_FILL
+    if waived:
+        said += f"; {len(waived):,} waived by {', '.join(sorted({waiver.by for _, _, waiver in waived}))}"
     if unread:
         said += f"; {unread:,} lines are no JSON and could not be looked at"
     return verdict(
-        "accepted_fills_grounded",
+        GROUNDED,
         passed=not bad,
         rows_checked=fills,
         summary=said,
         offenders=offenders,
-        input_sha256=digest.hexdigest(),
+        tables={"waived": [_waived(*one) for one in waived[:MOST_OFFENDERS]]} if waived else None,
+        input_sha256=with_parts(digest.hexdigest(), _parts(waivers)),
         code_version=VERSION,
         checked_at=checked_at,
     )
 
 
-_NOTHING = "nothing to look at: the log holds no accepted fill"
+def ungrounded(claim: Claim) -> str | None:
+    """Say why an accepted fill is not grounded; `None` where it is."""
+    value = claim.grounded_in_roster
+    if value is True:
+        return None
+    return "grounded_in_roster is absent" if value is msgspec.UNSET else f"grounded_in_roster is {shown(value)}"
+
+
+def _waived(claim: Claim, line: int, waiver: GateWaiver) -> dict[str, Any]:
+    return {
+        "line": line,
+        "session_id": shown(claim.session_id),
+        "why": ungrounded(claim),
+        "by": waiver.by,
+        "reason": waiver.reason,
+        "at": waiver.at,
+    }
 
 
 def sessions_readable(lake: Lake, checked_at: str) -> Verdict:
@@ -108,7 +135,7 @@ def sessions_readable(lake: Lake, checked_at: str) -> Verdict:
         if why is not None:
             bad += 1
             if len(offenders) < MOST_OFFENDERS:
-                offenders.append(_place(lake, number, why))
+                offenders.append(place(lake, number, why))
     said = (
         f"{bad:,} of {seen:,} lines are no session or contradict themselves"
         if seen
@@ -131,11 +158,17 @@ def sessions_readable(lake: Lake, checked_at: str) -> Verdict:
 
 SESSION_GATES: Final = (
     LakeGate(
-        "accepted_fills_grounded",
+        GROUNDED,
         accepted_fills_grounded,
-        "No accepted fill names a worker who is not in the roster, whichever runtime accepted it: `grounded_in_roster` is "
-        "there and true.",
+        "No accepted fill goes without having been looked up in the roster, whichever runtime accepted it: "
+        "`grounded_in_roster` is there and true, or a person let the line pass.",
         blocks=True,
+    ),
+    LakeGate(
+        KNOWN,
+        accepted_fills_known,
+        "Every worker of an accepted fill that says it is grounded is in the rosters of today.",
+        blocks=False,
     ),
     LakeGate(
         "sessions_readable",
@@ -171,49 +204,16 @@ def contradictions(record: SessionRecord) -> Iterator[str]:
         yield f"the verdict is infra_error, and that of the last attempt {last}"
 
 
-def _claimed(raw: bytes) -> _Claim | None:
-    """Read what a line claims, also where another program wrote half a character or a NaN; `None` where it is no object."""
-    try:
-        return _claim(raw)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        pass
-    try:
-        said = json.loads(raw.decode("utf-8", "replace"), strict=False)
-    except (ValueError, RecursionError):
-        return None
-    names = _Claim.__struct_fields__
-    return _Claim(**{name: said[name] for name in names if name in said}) if isinstance(said, dict) else None
-
-
 def _refused(raw: bytes, found: Refused) -> str | None:
     """Say what is wrong with a line that is no record of ours; `None` where another runtime may write so."""
     try:
-        claim = _claim(raw)
+        claim = claim_of(raw, Claim)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return found.reason
     if claim.schema != SCHEMA:
-        return f"the schema is {_shown(claim.schema)}, not {SCHEMA}"
+        return f"the schema is {shown(claim.schema)}, not {SCHEMA}"
     if not isinstance(claim.session_id, str) or not claim.session_id.strip():
         return "session_id is empty or absent"
-    if not isinstance(claim.daemon, str) or _word(claim.daemon) in ("", DAEMON):
+    if not isinstance(claim.daemon, str) or word(claim.daemon) in ("", DAEMON):
         return found.reason
     return None
-
-
-def _ungrounded(value: Any) -> str:
-    return "grounded_in_roster is absent" if value is msgspec.UNSET else f"grounded_in_roster is {_shown(value)}"
-
-
-def _word(value: Any) -> str:
-    return value.strip().casefold() if isinstance(value, str) else ""
-
-
-def _shown(value: Any) -> str:
-    """Write a value of a line for a person, cut."""
-    text = value if isinstance(value, str) else json.dumps(value)
-    text = text.encode("utf-8", "replace").decode()
-    return text if len(text) <= 80 else f"{text[:79]}…"
-
-
-def _place(lake: Lake, line: int, why: str) -> dict[str, Any]:
-    return {"file": lake.relative(lake.sessions), "line": line, "why": why}

@@ -14,14 +14,16 @@ from lakehouse.chain.manifests import fingerprint
 from lakehouse.gates.verdicts import verdict
 from lakehouse.lake import Lake
 from lakehouse.records import Verdict
-from lakehouse.subjects.checks import Checked
+from lakehouse.subjects.checks import Checked, remember
 from lakehouse.subjects.checks import verify_all as checked_all
+from lakehouse.subjects.memory import forgotten
 from lakehouse.subjects.places import open_subjects
+from lakehouse.subjects.reading import CannotRead
 from lakehouse.subjects.verify import Fault
 
 ASSET: Final = "subject_audit"
 CHECK: Final = "chains_verify"
-VERSION: Final = "subjects-1"
+VERSION: Final = "subjects-2"
 
 
 def verify_all(lake: Lake, keys: Path, anchors: Path) -> list[Checked]:
@@ -32,14 +34,23 @@ def verify_all(lake: Lake, keys: Path, anchors: Path) -> list[Checked]:
 def chains_verify(lake: Lake, now: str, keys: Path, anchors: Path) -> Verdict:
     """Verify every subject's log: red where one does not hold, a warning where one is ahead of its anchor or manifest.
 
-    A key that is missing is red and named, for a log that nobody can verify proves nothing. Without a subject no row is
-    checked, and the summary says so.
+    A key that is missing is red and named, for a log that nobody can verify proves nothing; so is a file that cannot be
+    read. What was seen is remembered, and what is less than at the last look is red. Without a subject no row is checked,
+    and the summary says so.
     """
-    return verdict_on(verify_all(lake, keys, anchors), now)
+    subjects = open_subjects(lake, keys, anchors)
+    found = list(checked_all(subjects))
+    forgetful = remember(subjects, found)
+    try:
+        excused = len(forgotten(lake))
+    except CannotRead:
+        # Then what is remembered could not be read either, which is red already.
+        excused = 0
+    return verdict_on([*found, forgetful] if forgetful else found, now, excused)
 
 
-def verdict_on(checked: Iterable[Checked], now: str) -> Verdict:
-    """Make the verdict on logs that were verified."""
+def verdict_on(checked: Iterable[Checked], now: str, excused: int = 0) -> Verdict:
+    """Make the verdict on logs that were verified; `excused` is how often somebody let go of one."""
     found = list(checked)
     broken = [(one, one.found.error) for one in found if one.found.error is not None]
     warned = [(one, warning) for one in found for warning in one.found.warnings]
@@ -48,7 +59,7 @@ def verdict_on(checked: Iterable[Checked], now: str) -> Verdict:
         passed=not broken and not warned,
         severity="WARN" if warned and not broken else "ERROR",
         rows_checked=sum(one.found.count for one in found),
-        summary=_summary(found, broken, warned),
+        summary=_summary(found, broken, warned) + (f"; {excused} forgotten on somebody's word" if excused else ""),
         offenders=[_offender(one, fault) for one, fault in [*broken, *warned]],
         tables={"subjects": [_plain(one) for one in found]} if found else None,
         input_sha256=fingerprint([one.plain() for one in found]),
@@ -61,7 +72,7 @@ def _summary(found: list[Checked], broken: list[tuple[Checked, Fault]], warned: 
     if not found:
         return "there are no subjects yet, so no row was verified"
     rows = sum(one.found.count for one in found)
-    named = "; ".join(f"{one.subject_id} {fault.kind}" for one, fault in (broken or warned)[:3])
+    named = "; ".join(f"{one.subject_id or one.file} {fault.kind}" for one, fault in (broken or warned)[:3])
     more = len(broken or warned) - 3
     named += f" and {more} more" if more > 0 else ""
     if broken:

@@ -1,11 +1,13 @@
 """A person's word that data may go on although a gate on it is red: the log `_kb/gate_waivers.jsonl`.
 
-Here: reading and appending the log, and which gates can be waived at all. Not here: what a waived day means for
-publishing (`verdicts.py`) and releases (`release/grounds.py`).
+Here: reading and appending the log, and which gates can be waived at all, for a day or for a line. Not here: what a waived
+day means for publishing (`verdicts.py`) and releases (`release/grounds.py`), what a waived line means (`sessions.py`).
 """
 
 from __future__ import annotations
 
+import re
+from hashlib import sha256
 from pathlib import Path
 
 import msgspec
@@ -21,6 +23,12 @@ WAIVABLE = frozenset(
 )
 """The gates on days that a person may overrule. That bytes are what was written, that every run has its one verdict, and
 whatever guards an export, nobody may."""
+
+LINE_WAIVABLE = {"accepted_fills_grounded": "session_audit"}
+"""The gates on a log of which a person may let single lines pass, and the asset that each looks at. Such a log only grows:
+a bad line in it would be an alarm for ever."""
+
+_LINE = re.compile(r"line ([1-9][0-9]{0,17})")
 
 Waivers = dict[tuple[str, str, str], GateWaiver]
 """From asset, day and check to the waiver that counts."""
@@ -103,6 +111,50 @@ def withdraw(lake: Lake, asset: str, day: str, verdict: Verdict, *, by: str, rea
             mend="`lakehouse gates list` shows those that do",
         )
     row = _row(asset, day, verdict, by=by, reason=reason, at=at, withdrawn=True)
+    append(log_path(lake), [encode(row)])
+    return row
+
+
+class LineWaivers(dict[int, GateWaiver]):
+    """The waivers of single lines that were not taken back, by the number of the line (from 1)."""
+
+    def of(self, number: int, raw: bytes) -> GateWaiver | None:
+        """Give the waiver of a line; one that was given for other bytes counts no more."""
+        row = self.get(number)
+        return row if row is not None and row.input_sha256 == line_hash(raw) else None
+
+
+def line_waivers(lake: Lake, asset: str, check: str) -> LineWaivers:
+    """Give the waivers of lines that a gate looks at, in the order of the lines."""
+    found = {
+        int(line[1]): row
+        for (of, partition, gate), row in read_waivers(lake)[0].items()
+        if (of, gate) == (asset, check) and (line := _LINE.fullmatch(partition))
+    }
+    return LineWaivers(sorted(found.items()))
+
+
+def line_hash(raw: bytes) -> str:
+    """Give the SHA-256 of a line with its newline, as `sed -n 78p | sha256sum` does."""
+    return sha256(raw).hexdigest()
+
+
+def append_line(
+    lake: Lake, check: str, number: int, input_sha256: str, *, by: str, reason: str, at: str, withdrawn: bool = False
+) -> GateWaiver:
+    """Append a person's word on a line. What it is given on is the caller's to check. Raises `UsageError`."""
+    if not by.strip() or not reason.strip():
+        raise UsageError("a waiver says who gives it and why", mend="give --by and --reason")
+    row = GateWaiver(
+        asset=LINE_WAIVABLE[check],
+        partition=f"line {number}",
+        check=check,
+        input_sha256=input_sha256,
+        by=by,
+        reason=reason,
+        at=at,
+        withdrawn=withdrawn,
+    )
     append(log_path(lake), [encode(row)])
     return row
 

@@ -16,12 +16,13 @@ from lakehouse.chat.registry import Chatter
 from lakehouse.errors import UsageError
 from lakehouse.iterate import AttemptSeen, IterateOutcome, IterateRequest, session_id
 from lakehouse.iterate import iterate as run
+from lakehouse.iterate.session import MOST_ITERATIONS, check
 from lakehouse.lake import Lake
 from lakehouse.records import QuarantinedRow
 from lakehouse.sessions import SessionLog
 from lakehouse.validators.fill import is_grounded
 from lakehouse.validators.kinds import KINDS, validate
-from lakehouse.validators.roster import workers_of
+from lakehouse.validators.roster import Workers, workers_of
 from lakehouse.validators.wire import all_tagged
 from lakehouse_dagster.commands.shell import DEFAULT_LAKE, JsonOption, LakeOption, Out, open_lake
 from resources import chat
@@ -45,8 +46,10 @@ def iterate(
         typer.Option("--prompt-file", metavar="FILE|-", help="The same from a file, or from standard input."),
     ] = None,
     model: Annotated[str | None, typer.Option(help="A model, or a tier; default: the tier `default`.")] = None,
-    max_iterations: Annotated[int, typer.Option(help="How often the model is asked at most.")] = 3,
-    trace_id: Annotated[str, typer.Option(help="The session's id; default: one made here.")] = "",
+    max_iterations: Annotated[
+        int, typer.Option(help=f"How often the model is asked at most, 1 to {MOST_ITERATIONS}.")
+    ] = 3,
+    trace_id: Annotated[str, typer.Option(help="The session's id, such as a caller's; default: a new one.")] = "",
     no_log: Annotated[bool, typer.Option("--no-log", help="Leave no line in the lake's _kb/sessions.jsonl.")] = False,
     lake: LakeOption = DEFAULT_LAKE,
     as_json: JsonOption = False,
@@ -61,15 +64,16 @@ def iterate(
     out = Out(as_json)
     opened = open_lake(lake)
     log = SessionLog(None if no_log else opened.sessions)
-    refused: list[QuarantinedRow] = []
-    roster = workers_of(opened, refused.append)
-    if refused:
-        out.say(f"[yellow]{len(refused):,} rows of the roster cannot be used[/yellow]: {escape(refused[0].reason)}")
     with chatter(opened) as asking:
         named = asking.resolve(model)
+        request = IterateRequest(
+            kind=kind, prompt=text, model=named.model, max_iterations=max_iterations, trace_id=trace_id
+        )
+        check(request)
+        roster = _roster(opened, out)
         out.say(f"Asking {escape(named.model)} ({escape(named.source)}), with a roster of {len(roster):,} workers.")
         outcome = run(
-            IterateRequest(kind=kind, prompt=text, model=named.model, max_iterations=max_iterations, trace_id=trace_id),
+            request,
             asking,
             lambda of, payload: validate(of, payload, roster),
             log=log,
@@ -94,6 +98,14 @@ def chatter(lake: Lake) -> Iterator[Chatter]:
     """Open the chat that the environment and the lake describe: the one place where these commands do."""
     with chat.from_environment().open(lake) as opened:
         yield opened
+
+
+def _roster(lake: Lake, out: Out) -> Workers:
+    refused: list[QuarantinedRow] = []
+    found = workers_of(lake, refused.append)
+    if refused:
+        out.say(f"[yellow]{len(refused):,} rows of the roster cannot be used[/yellow]: {escape(refused[0].reason)}")
+    return found
 
 
 def _prompt(prompt: str | None, file: str | None) -> str:

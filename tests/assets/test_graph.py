@@ -87,7 +87,7 @@ BLOCKING = {
         "parity_subject_audit": True,
         **({"parity_embed": True} if can_run() else {}),
     },
-    "session_audit": {"accepted_fills_grounded": True, "sessions_readable": False},
+    "session_audit": {"accepted_fills_grounded": True, "accepted_fills_known": False, "sessions_readable": False},
     "subject_audit": {"chains_verify": True},
     "replay_report": {"replays_hold": False},
     "line_index": {"streams_append_only": False},

@@ -85,7 +85,7 @@ def test_the_jobs_hold_the_whole_chain_and_every_check(tiny: TinyLake) -> None:
             "replay_report",
             "audit_baseline",
         }
-        assert len(list(layer.asset_graph.asset_check_keys)) == 37 + can_run()
+        assert len(list(layer.asset_graph.asset_check_keys)) == 38 + can_run()
 
 
 def test_every_daily_asset_is_backfilled_in_one_run(tiny: TinyLake) -> None:

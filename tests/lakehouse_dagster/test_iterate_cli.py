@@ -1,6 +1,7 @@
 """`lakehouse iterate`: exit codes, what it prints, what it leaves in the log. The model is scripted, or nobody is there."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -146,6 +147,19 @@ def test_wrong_usage_ends_with_2_and_asks_nobody(desk: Desk, arguments: list[str
     chat = desk.script(GOOD)
     done = desk.run(*arguments)
     assert (done.code, says in done.err, chat.prompts, desk.log) == (2, True, [], []), done.err
+    assert "Asking" not in done.out
+
+
+def test_a_roster_that_cannot_be_read_ends_with_2_before_anybody_is_asked(desk: Desk) -> None:
+    (desk.lake.raw / "workers.parquet").write_bytes(b"no parquet")
+    chat = desk.script(GOOD)
+    done = desk.run("fill", "--prompt", "p")
+    assert (done.code, "workers.parquet and workers.csv" in done.err, chat.prompts, desk.log) == (2, True, [], [])
+    assert "Asking" not in done.out
+
+
+def test_the_help_names_the_bounds_of_max_iterations(desk: Desk) -> None:
+    assert "at most, 1 to 20." in re.sub(r"[│\s]+", " ", desk.run("--help").out)
 
 
 def test_the_prompt_may_come_from_a_file_or_from_standard_input(desk: Desk) -> None:
@@ -163,6 +177,12 @@ def test_the_id_is_the_callers_or_one_in_the_usual_form(desk: Desk) -> None:
     first, second = (line["session_id"] for line in desk.log)
     assert first == "trace-7"
     assert [len(part) for part in second.split("-")] == [16, 8]
+
+
+def test_a_trace_id_that_is_given_twice_names_two_lines(desk: Desk) -> None:
+    desk.script(GOOD, GOOD)
+    assert [desk.run("fill", "--prompt", "p", "--trace-id", "t").code for _ in range(2)] == [0, 0]
+    assert [line["session_id"] for line in desk.log] == ["t", "t"]
 
 
 def test_without_a_log_nothing_is_left(desk: Desk) -> None:

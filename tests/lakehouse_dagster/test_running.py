@@ -108,7 +108,7 @@ def test_the_listener_hears_of_every_step(tiny: TinyLake, run: Callable[..., Run
     run(FIRST, listen=lambda step, state: heard.append((step, state)))
     assert ("evidence", "started") in heard
     assert ("audit_baseline", "done") in heard
-    assert len(heard) == 2 * (50 + can_run())
+    assert len(heard) == 2 * (51 + can_run())
 
 
 def test_nothing_is_printed(tiny: TinyLake, run: Callable[..., RunResult], capfd: pytest.CaptureFixture[str]) -> None:
