@@ -24,6 +24,7 @@ Kind = Literal[
     "rate_limited",
     "upstream",
     "bad_answer",
+    "blank_answer",
     "nothing_retrieved",
 ]
 """Why there is no answer. `nothing_retrieved` is said by a provider that answers from passages alone, and had none."""

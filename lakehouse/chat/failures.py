@@ -18,7 +18,7 @@ _BY_HOW: dict[How, Kind] = {
     "refused": "upstream",
     "elsewhere": "upstream",
     "malformed": "bad_answer",
-    "blank": "bad_answer",
+    "blank": "blank_answer",
 }
 _BY_STATUS: dict[int, Kind] = {
     401: "unauthorized",

@@ -59,7 +59,7 @@ def iterate(
     """Ask a model for an object of a kind until it is valid, `max_iterations` times at most.
 
     The outcome is `accepted` with the artifact, `max_iter_exhausted` with the errors of the last attempt, or
-    `infra_error`: a `ChatError` ends the session at once and is the outcome's `failure`. Any other exception (of a
+    `infra_error`: a `ChatError` (but `blank_answer`) ends the session at once and is the outcome's `failure`. Any other exception (of a
     validator, of the roster, an interrupt) is recorded as `infra_error` too and raised again. `monotonic` counts seconds.
     Raises `UsageError` for a request that cannot be one; nothing is asked or recorded then.
     """
@@ -110,6 +110,12 @@ class _Session:
             try:
                 answer = chat(self._messages, request.model, max_tokens=request.max_tokens)
             except ChatError as error:
+                if error.kind == "blank_answer":
+                    # The model's doing, and no failure outside: it counts against the model, and it is asked once more.
+                    self.errors = []
+                    self._ended("no_json", "the model answered without a word")
+                    self._messages = asked
+                    continue
                 self.failed(error)
                 self.failure = error
                 return

@@ -19,6 +19,7 @@ from lakehouse.baseline import PRODUCER
 from lakehouse.chain.manifests import fingerprint
 from lakehouse.chat.answer import Chat, ChatAnswer, ChatError, Messages
 from lakehouse.chat.passages import Passage, bundle
+from lakehouse.chat.routing import route
 from lakehouse.records import ReplayRun, Retrieved, Validation
 from lakehouse.replay import checks
 from lakehouse.replay.checks import Validate, faults
@@ -91,12 +92,12 @@ class Replayer:
         Raises `ChatError` where a call gave no answer.
         """
         begun = self.monotonic()
-        answer = self.chat(prepared.messages, self.model)
+        answer = self._asked(prepared, self.model)
         wrong = self._faults(prepared.task, answer)
         stronger = self.stronger if wrong else None
         if stronger is not None:
             try:
-                answer = self.chat(prepared.messages, stronger)
+                answer = self._asked(prepared, stronger)
             except ChatError as error:
                 raise of_stronger(stronger, error) from error
             wrong = self._faults(prepared.task, answer)
@@ -118,6 +119,18 @@ class Replayer:
             source_run_id=prepared.task.run_id,
             fingerprint=prepared.fingerprint,
         )
+
+    def _asked(self, prepared: Prepared, model: str) -> ChatAnswer:
+        """Ask a model; one that says no word has answered, though not validly."""
+        begun = self.monotonic()
+        try:
+            return self.chat(prepared.messages, model)
+        except ChatError as error:
+            if error.kind != "blank_answer":
+                raise
+            provider, name = route(model)
+            waited = round((self.monotonic() - begun) * 1000)
+            return ChatAnswer(content="", model=name, provider=provider, finish_reason="blank", latency_ms=waited)
 
     def _faults(self, task: Task, answer: ChatAnswer) -> list[dict[str, Any]]:
         return faults(answer.content, answer.finish_reason, task.kind, self.validate)

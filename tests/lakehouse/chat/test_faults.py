@@ -191,12 +191,12 @@ def test_an_answer_of_no_known_shape_is_a_bad_answer_at_once(
 
 @every
 @pytest.mark.parametrize("text", ["", " ", "\n\t \u00a0\n"])
-def test_an_answer_without_a_word_is_a_bad_answer_at_once(
+def test_an_answer_without_a_word_is_a_blank_answer_at_once(
     models: Any, chat: Any, waits: Any, provider: str, text: str
 ) -> None:
     models.says = text
     error = failing(chat, NAMES[provider])
-    assert (error.kind, waits, len(models.requests)) == ("bad_answer", [], 1)
+    assert (error.kind, waits, len(models.requests)) == ("blank_answer", [], 1)
     assert "without a word" in error.what
     assert "another model" in error.mend
 

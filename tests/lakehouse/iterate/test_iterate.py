@@ -110,6 +110,18 @@ def test_no_more_is_asked_than_allowed(desk: Desk, most: int) -> None:
     assert (len(desk.chat.asked), outcome.record.iterations, outcome.record.max_iterations) == (most, most, most)
 
 
+def test_an_answer_without_a_word_counts_against_the_model_and_it_is_asked_again(desk: Desk) -> None:
+    blank = ChatError.of("blank_answer", "the server gives an answer without a word", where="ollama", mend="ask again")
+    outcome = desk.ask(blank, '{"n": 12}')
+    assert outcome.verdict == "accepted"
+    assert [(one.verdict, one.error) for one in desk.record.attempts] == [
+        ("no_json", "the model answered without a word"),
+        ("accepted", None),
+    ]
+    assert desk.chat.asked[0] == desk.chat.asked[1]
+    assert desk.ask(blank, blank, blank).verdict == "max_iter_exhausted"
+
+
 @pytest.mark.parametrize("kind", ["provider_not_configured", "timeout", "rate_limited", "upstream", "bad_answer"])
 def test_a_failing_chat_ends_the_session_at_once(desk: Desk, kind: Any) -> None:
     failure = ChatError.of(kind, "it is so", where="somewhere", mend="do this")

@@ -94,6 +94,14 @@ def test_a_stronger_model_is_asked_once_where_an_answer_is_not_valid(
     assert (run.response, run.validation.ok, run.validation.errors) == (response, not errors, errors)
 
 
+def test_a_model_that_says_no_word_has_answered_though_not_validly(bench: Any, helpers: Any) -> None:
+    chat = helpers.FakeChat(weak=helpers.failing("blank_answer"), strong="better")
+    run = replay(helpers.task(), replayer(bench, helpers, chat, stronger="strong"))
+    assert (chat.asked, run.response, run.validation.ok) == (["weak", "strong"], "better", True)
+    alone = replay(helpers.task(), replayer(bench, helpers, chat))
+    assert (alone.response, alone.provider, alone.validation.errors) == ("", "ollama", [EMPTY])
+
+
 def test_an_answer_that_was_cut_off_is_not_valid(bench: Any, helpers: Any) -> None:
     chat = helpers.FakeChat(weak="and then", strong="and then the end")
     chat.endings = {"weak": "length"}
