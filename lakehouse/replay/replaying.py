@@ -122,15 +122,13 @@ class Replayer:
 
     def _asked(self, prepared: Prepared, model: str) -> ChatAnswer:
         """Ask a model; one that says no word has answered, though not validly."""
-        begun = self.monotonic()
         try:
             return self.chat(prepared.messages, model)
         except ChatError as error:
             if error.kind != "blank_answer":
                 raise
             provider, name = route(model)
-            waited = round((self.monotonic() - begun) * 1000)
-            return ChatAnswer(content="", model=name, provider=provider, finish_reason="blank", latency_ms=waited)
+            return ChatAnswer(content="", model=name, provider=provider, finish_reason="blank", latency_ms=0)
 
     def _faults(self, task: Task, answer: ChatAnswer) -> list[dict[str, Any]]:
         return faults(answer.content, answer.finish_reason, task.kind, self.validate)
