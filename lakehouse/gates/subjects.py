@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from lakehouse.chain.manifests import fingerprint
+from lakehouse.errors import UsageError
 from lakehouse.gates.verdicts import verdict
 from lakehouse.lake import Lake
 from lakehouse.records import Verdict
-from lakehouse.subjects.checks import Checked, remember
+from lakehouse.subjects.checks import Checked, remember, unlooked
 from lakehouse.subjects.checks import verify_all as checked_all
 from lakehouse.subjects.memory import forgotten
 from lakehouse.subjects.places import open_subjects
@@ -35,10 +36,14 @@ def chains_verify(lake: Lake, now: str, keys: Path, anchors: Path) -> Verdict:
     """Verify every subject's log: red where one does not hold, a warning where one is ahead of its anchor or manifest.
 
     A key that is missing is red and named, for a log that nobody can verify proves nothing; so is a file that cannot be
-    read. What was seen is remembered, and what is less than at the last look is red. Without a subject no row is checked,
-    and the summary says so.
+    read, and keys or anchors in the lake. What was seen is remembered, and what is less than at the last look is red.
+    Without a subject no row is checked, and the summary says so.
     """
-    subjects = open_subjects(lake, keys, anchors)
+    try:
+        subjects = open_subjects(lake, keys, anchors)
+    except UsageError as error:
+        # A link can lead keys or anchors into the lake: a verdict that was green once may not outlive that.
+        return verdict_on([unlooked(error)], now)
     found = list(checked_all(subjects))
     forgetful = remember(subjects, found)
     try:

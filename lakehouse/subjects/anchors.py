@@ -10,11 +10,11 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from lakehouse.errors import OutsideFailure
 from lakehouse.files import write_whole
 from lakehouse.records import SubjectAnchor
 from lakehouse.subjects.chain import ZEROS, Unreadable, sign, signed_part
 from lakehouse.subjects.keys import Key
+from lakehouse.subjects.reading import read_regular
 
 _HEX = re.compile(r"[0-9a-f]{64}")
 
@@ -45,15 +45,11 @@ def read_anchor(data: bytes, keys: Mapping[str, Key], subject: str | None = None
 
 
 def stored_anchor(path: Path) -> bytes | None:
-    """Give the bytes of an anchor's file; `None` where there is none."""
+    """Give the bytes of an anchor's file; `None` where there is none. Raises `CannotRead`."""
     try:
-        return path.read_bytes()
+        return read_regular(path)
     except FileNotFoundError:
         return None
-    except OSError as error:
-        raise OutsideFailure(
-            f"the anchor cannot be read ({error.strerror})", where=str(path), mend="look at the rights of the folder"
-        ) from None
 
 
 def write_anchor(path: Path, subject: str, count: int, tip: str, key: Key) -> None:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import hmac
 import os
 import re
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
 from lakehouse.errors import OutsideFailure, UsageError
 from lakehouse.files import sync_folder
+from lakehouse.subjects.reading import leads_into, read_regular
 
 FEWEST_BYTES: Final = 32
 SUFFIX: Final = ".key"
@@ -36,7 +38,7 @@ class Key:
             raise ShortKey(
                 f"the key {key_id!r} has {len(secret)} bytes, and needs {FEWEST_BYTES} at least",
                 where=where,
-                mend="make another with `lakehouse subject key new KEY_ID`, and rotate to it",
+                mend="restore the whole key from the copy that was kept; a new subject wants a key of its full length",
             )
         self.id = key_id
         self._secret = secret
@@ -57,26 +59,32 @@ class Key:
 
 
 class KeyRing(Mapping[str, Key]):
-    """The keys of a folder by id, each read when it is first asked for."""
+    """The keys of a folder by id, each read when it is first asked for; none of them may lead into `lake`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, lake: Path | None = None) -> None:
         self.folder = folder
+        self.lake = lake
         self._held: dict[str, Key] = {}
 
     def __getitem__(self, key_id: str) -> Key:
-        """Give a key. Raises `KeyError` where there is none, `ShortKey`, and `OutsideFailure` where it cannot be read."""
+        """Give a key.
+
+        Raises `KeyError` where there is none, `ShortKey`, `CannotRead`, and `UsageError` where it is a link into the lake.
+        """
         if key_id not in self._held:
             if not _ID.fullmatch(key_id):
                 raise KeyError(key_id)
             path = self.path(key_id)
+            if self.lake is not None and leads_into(path, self.lake):
+                raise UsageError(
+                    f"the key {key_id!r} is a link into the lake: who changes a log must not find it there",
+                    where=str(path),
+                    mend="move the key out of the lake",
+                )
             try:
-                secret = path.read_bytes()
+                secret = read_regular(path)
             except FileNotFoundError:
                 raise KeyError(key_id) from None
-            except OSError as error:
-                raise OutsideFailure(
-                    f"the key cannot be read ({error.strerror})", where=str(path), mend="look at the file's rights"
-                ) from None
             self._held[key_id] = Key(key_id, secret, str(path))
         return self._held[key_id]
 
@@ -92,7 +100,10 @@ class KeyRing(Mapping[str, Key]):
         return self.folder / f"{checked_key_id(key_id)}{SUFFIX}"
 
     def wanted(self, key_id: str) -> Key:
-        """Give a key that must be there. Raises `UsageError` that names its file."""
+        """Give a key that must be there. Raises `UsageError` that names its file.
+
+        It offers no new key: under an id that logs use it would make all of them wrong.
+        """
         path = self.path(key_id)
         try:
             return self[key_id]
@@ -100,12 +111,16 @@ class KeyRing(Mapping[str, Key]):
             raise UsageError(
                 f"there is no key {key_id!r}",
                 where=str(path),
-                mend=f"put it there, or make a new one with `lakehouse subject key new {key_id}`",
+                mend=f"restore it from the copy that was kept{self._others()}",
             ) from None
 
     def loose(self) -> list[Path]:
         """List the key files that others than their owner may read or write."""
-        return [path for path in map(self.path, self) if path.stat().st_mode & _OTHERS]
+        return [path for path in map(self.path, self) if _mode(path) & _OTHERS]
+
+    def _others(self) -> str:
+        known = ", ".join(self)
+        return f", or name one that is there: {known}" if known else f"; there is no key at all in {self.folder}"
 
     def __repr__(self) -> str:
         return f"KeyRing({str(self.folder)!r})"
@@ -146,9 +161,11 @@ def checked_key_id(key_id: str) -> str:
 def new_key(folder: Path, key_id: str, random_bytes: Callable[[int], bytes]) -> Path:
     """Make a key of 32 random bytes that only its owner may read, and give its file.
 
-    Raises `UsageError` where there is a file already: a key that is gone leaves its logs unverifiable.
+    Raises `UsageError` where there is a file already (a key that is gone leaves its logs unverifiable), and where the folder
+    lies in a lake.
     """
     path = folder / f"{checked_key_id(key_id)}{SUFFIX}"
+    _refuse_lake(folder)
     secret = random_bytes(FEWEST_BYTES)
     Key(key_id, secret)
     try:
@@ -171,6 +188,26 @@ def new_key(folder: Path, key_id: str, random_bytes: Callable[[int], bytes]) -> 
             f"the key cannot be written ({error.strerror})", where=str(path), mend="look at the folder's rights"
         ) from None
     return path
+
+
+def _mode(path: Path) -> int:
+    try:
+        found = path.stat()
+    except OSError:
+        # What cannot be looked at is told when the key is asked for.
+        return 0
+    return found.st_mode if stat.S_ISREG(found.st_mode) else 0
+
+
+def _refuse_lake(folder: Path) -> None:
+    place = Path(os.path.realpath(folder))
+    for above in (place, *place.parents):
+        if (above / "lakehouse.toml").exists() or (above / "_kb").is_dir():
+            raise UsageError(
+                f"{above} is a lake, and keys must lie outside: who changes a log must not find them beside it",
+                where=str(folder),
+                mend="name another folder with --keys or LAKEHOUSE_KEYS",
+            )
 
 
 def _name(beside: Path, path: Path) -> None:

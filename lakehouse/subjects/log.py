@@ -8,7 +8,6 @@ holds, ahead of its anchor or its manifest, and the next writer brings them up.
 from __future__ import annotations
 
 import os
-import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -22,10 +21,12 @@ from lakehouse.subjects.chain import SCHEMA, sign
 from lakehouse.subjects.keys import Key
 from lakehouse.subjects.manifest import write_manifest
 from lakehouse.subjects.places import Subjects
-from lakehouse.subjects.tail import end_of, held
+from lakehouse.subjects.tail import end_of, held, key_of
+from lakehouse.subjects.texts import check_text, check_time
 from lakehouse.subjects.walk import Walk
 
 ROTATED: Final = "key_rotated"
+RENEWED: Final = "anchor_renewed"
 
 
 def append(
@@ -42,12 +43,12 @@ def append(
     or short, `ChainBroken` where the end of the log does not hold, `OutsideFailure` where the disk fails: then no half row
     is left. Where only the anchor could not be written the row stands, and the error says so.
     """
-    _check(accessor, fields_accessed, result)
+    _check(accessor, fields_accessed, result, now)
     found = subjects.manifest(subject_id)
     path = subjects.log_path(subject_id, found)
-    with held(path) as log:
+    with held(path, subjects.wait) as log:
         walk = end_of(subjects, subject_id, path, log)
-        key = subjects.keys.wanted(found.key_id if walk.key_id is None else walk.key_id)
+        key = subjects.keys.wanted(key_of(subjects, found, walk, path))
         row = _row(subject_id, accessor, fields_accessed, result, now, walk, key)
         _add(subjects, subject_id, path, log, walk, sign(row, key), key)
         follow(subjects, found, key.id)
@@ -60,13 +61,13 @@ def rotate(subjects: Subjects, subject_id: str, key_id: str, accessor: AuditAcce
     The rows after it use the new key, and the manifest follows. Raises as `append` does, and `UsageError` where the key is
     the one in use.
     """
-    _check(accessor, [], ROTATED)
+    _check(accessor, [], ROTATED, now)
     found = subjects.manifest(subject_id)
     subjects.keys.wanted(key_id)
     path = subjects.log_path(subject_id, found)
-    with held(path) as log:
+    with held(path, subjects.wait) as log:
         walk = end_of(subjects, subject_id, path, log)
-        key = subjects.keys.wanted(found.key_id if walk.key_id is None else walk.key_id)
+        key = subjects.keys.wanted(key_of(subjects, found, walk, path))
         if key.id == key_id:
             follow(subjects, found, key_id)
             raise UsageError(f"{key_id!r} is the key in use", where=str(path), mend="name another key")
@@ -74,6 +75,18 @@ def rotate(subjects: Subjects, subject_id: str, key_id: str, accessor: AuditAcce
         _add(subjects, subject_id, path, log, walk, sign(row, key), key)
         follow(subjects, found, key_id)
     return walk.count
+
+
+def add_renewal(
+    subjects: Subjects, subject_id: str, path: Path, log: int, walk: Walk, key: Key, accessor: AuditAccessor, now: str
+) -> None:
+    """Add the row that says who vouched for a log whose anchor was missing or forged, and its anchor.
+
+    The log is held, and was verified to its end, where `walk` stands.
+    """
+    _check(accessor, [], RENEWED, now)
+    row = _row(subject_id, accessor, [], RENEWED, now, walk, key)
+    _add(subjects, subject_id, path, log, walk, sign(row, key), key)
 
 
 def follow(subjects: Subjects, found: SubjectManifest, key_id: str) -> None:
@@ -139,16 +152,21 @@ def _write(path: Path, log: int, line: bytes) -> None:
         ) from error
 
 
-def _check(accessor: AuditAccessor, fields: Sequence[str], result: str) -> None:
-    """Refuse what no row may hold: other things than text, control characters, and a row that does not say who and why."""
-    said = {"daemon": accessor.daemon, "user": accessor.user, "purpose": accessor.purpose, "result": result}
-    if isinstance(fields, str):
-        raise UsageError("the fields are a list of names", where="fields_accessed", mend="put it in a list")
-    named = [*said.items(), ("trace_id", accessor.trace_id), *(("fields_accessed", name) for name in fields)]
-    for name, text in named:
-        if not isinstance(text, str):
-            raise UsageError(f"a {type(text).__name__} is no text", where=name, mend="audit rows hold text only")
-        if any(unicodedata.category(sign) in ("Cc", "Cs") for sign in text):
-            raise UsageError("there is a control character in it", where=name, mend="leave it out")
-        if not text.strip() and name != "trace_id":
-            raise UsageError("it is empty", where=name, mend="say who looked at what, and why")
+def _check(accessor: AuditAccessor, fields: Sequence[str], result: str, now: str) -> None:
+    """Refuse what no row may hold, a time that is none, and a row that does not say who and why."""
+    if not isinstance(accessor, AuditAccessor):
+        raise UsageError(f"a {type(accessor).__name__} is no AuditAccessor", where="accessor", mend="say who looked")
+    if isinstance(fields, str | bytes) or not isinstance(fields, Sequence):
+        raise UsageError(
+            f"the fields are a list of names and no {type(fields).__name__}",
+            where="fields_accessed",
+            mend="put them in a list",
+        )
+    check_text("daemon", accessor.daemon)
+    check_text("user", accessor.user)
+    check_text("purpose", accessor.purpose)
+    check_text("result", result)
+    check_text("trace_id", accessor.trace_id, empty=True)
+    for name in fields:
+        check_text("fields_accessed", name)
+    check_time("now", now)

@@ -5,13 +5,17 @@ Here: ids of subjects, reading and writing manifests. Not here: the log (`log.py
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
+
+import msgspec
 
 from lakehouse.errors import RecordError, UsageError
-from lakehouse.jsonl import read_json, write_json
+from lakehouse.jsonl import unreadable, write_json
 from lakehouse.records import SubjectManifest
+from lakehouse.subjects.reading import read_regular
 
 LOG: Final = "audit.jsonl"
 _SUBJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -36,16 +40,37 @@ def checked_subject(subject_id: str) -> str:
 def read_manifest(path: Path, subject_id: str) -> SubjectManifest | None:
     """Read the manifest of a subject; `None` where there is no file.
 
-    Raises `RecordError` where it is none, is another subject's, or names a log that does not lie beside it.
+    Raises `RecordError` where it is none, is another subject's, names a log that does not lie beside it, or passes over the
+    log that does; `CannotRead`.
     """
-    found = read_json(path, SubjectManifest)
-    if found is None:
+    try:
+        data = read_regular(path)
+    except FileNotFoundError:
         return None
+    try:
+        found = msgspec.json.decode(data, type=SubjectManifest)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise unreadable(path, None, error) from None
     if found.subject_id != subject_id:
         raise _wrong(path, f"this is the manifest of {found.subject_id[:80]!r} and not of {subject_id!r}")
     if not _LOG_NAME.fullmatch(found.audit_log):
         raise _wrong(path, f"`audit_log` is {found.audit_log[:80]!r}, which is no name of a .jsonl file beside it")
+    if found.audit_log != LOG and os.path.lexists(path.with_name(LOG)):
+        raise _wrong(path, f"`audit_log` is {found.audit_log!r}, and there is an {LOG} that nobody would look at")
     return found
+
+
+def key_trouble(
+    manifest: SubjectManifest, current: str | None, earlier: frozenset[str]
+) -> Literal["manifest_behind", "manifest_ahead"] | None:
+    """Say how the key of a manifest stands to the rows: their `current` key, and those that signed rows.
+
+    Behind is what a writer leaves that died after the row that announces a key. Ahead is what none leaves, for the row
+    comes first: rows are missing, or somebody changed the manifest.
+    """
+    if current is None or manifest.key_id == current:
+        return None
+    return "manifest_behind" if manifest.key_id in earlier else "manifest_ahead"
 
 
 def write_manifest(path: Path, manifest: SubjectManifest) -> None:

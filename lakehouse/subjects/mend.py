@@ -7,20 +7,31 @@ would change a row: a log that was changed is restored by a person.
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from lakehouse.errors import OutsideFailure
 from lakehouse.files import write_whole
+from lakehouse.records import AuditAccessor
 from lakehouse.subjects.anchors import stored_anchor, write_anchor
-from lakehouse.subjects.log import follow
-from lakehouse.subjects.places import Subjects
-from lakehouse.subjects.tail import ChainBroken, held
+from lakehouse.subjects.log import add_renewal, follow
+from lakehouse.subjects.places import Subjects, begin
+from lakehouse.subjects.tail import ChainBroken, held, refuse_ahead
+from lakehouse.subjects.texts import check_text, check_time
 from lakehouse.subjects.verify import Fault, Verification, lines_of, verify
 from lakehouse.subjects.walk import Walk
 
 Mended = Literal["nothing", "completed", "moved"]
+
+
+class Renewal(NamedTuple):
+    """Who vouches that a log is whole whose anchor is missing or forged, why, and when."""
+
+    by: str
+    reason: str
+    at: str
 
 
 def mend(subjects: Subjects, subject_id: str) -> tuple[Mended, Path | None]:
@@ -31,7 +42,7 @@ def mend(subjects: Subjects, subject_id: str) -> tuple[Mended, Path | None]:
     does not agree with them, `OutsideFailure`.
     """
     path = subjects.log_path(subject_id, subjects.manifest(subject_id))
-    with held(path) as log:
+    with held(path, subjects.wait) as log:
         found = _verified(subjects, subject_id, path)
         if found.verified:
             return "nothing", None
@@ -50,30 +61,41 @@ def mend(subjects: Subjects, subject_id: str) -> tuple[Mended, Path | None]:
         return "moved", beside
 
 
-def anchor(subjects: Subjects, subject_id: str, *, renew: bool = False) -> Verification:
-    """Write the anchor of a log that holds but is ahead of it, and give what was verified.
+def anchor(subjects: Subjects, subject_id: str, *, renew: Renewal | None = None) -> tuple[int, str]:
+    """Write the anchor of a log that holds but is ahead of it, and give the count and tip that it has then.
 
-    With `renew` also where the anchor is missing or forged: whoever asks for that vouches that the log is whole. Raises
-    `ChainBroken` where the log does not hold.
+    With `renew` also where the anchor is missing or forged: who asks for that vouches that the log is whole, and a row
+    `anchor_renewed` says so in the log. Raises `ChainBroken` where the log does not hold, or its manifest is ahead of it.
     """
+    if renew is not None:
+        check_text("by", renew.by)
+        check_text("reason", renew.reason)
+        check_time("at", renew.at)
     manifest = subjects.manifest(subject_id)
     path = subjects.log_path(subject_id, manifest)
     place = subjects.anchor_path(subject_id)
-    if renew and stored_anchor(place) is None:
-        path.touch()
-    with held(path):
+    if renew is not None and stored_anchor(place) is None:
+        begin(path)
+    with held(path, subjects.wait) as log:
         found = _verified(subjects, subject_id, path)
-        if renew and found.error is not None and found.error.kind in ("anchor_missing", "anchor_forged"):
+        vouched = found.error is not None and found.error.kind in ("anchor_missing", "anchor_forged")
+        if renew is not None and vouched:
             found = verify(path, subjects.keys, subject=subject_id)
-        elif found.verified and not found.warnings:
-            follow(subjects, manifest, manifest.key_id if found.key_id is None else found.key_id)
-            return found
         if not found.verified:
             raise _broken(subject_id, path, found)
-        key = subjects.keys.wanted(found.tip_key or manifest.key_id)
-        write_anchor(place, subject_id, found.count, found.tip, key)
-        follow(subjects, manifest, manifest.key_id if found.key_id is None else found.key_id)
-    return found
+        manifest = subjects.manifest(subject_id)
+        refuse_ahead(manifest, found.key_id, found.keys_used, path)
+        current = manifest.key_id if found.key_id is None else found.key_id
+        count, tip = found.count, found.tip
+        if renew is not None and vouched:
+            accessor = AuditAccessor(daemon="lakehouse", user=renew.by, purpose=renew.reason, trace_id="")
+            walk = Walk(subjects.keys, subject_id, count=count, tip=tip, key_id=current)
+            add_renewal(subjects, subject_id, path, log, walk, subjects.keys.wanted(current), accessor, renew.at)
+            count, tip = walk.count, walk.tip
+        elif found.warnings:
+            write_anchor(place, subject_id, count, tip, subjects.keys.wanted(found.tip_key or current))
+        follow(subjects, manifest, current)
+    return count, tip
 
 
 def _verified(subjects: Subjects, subject_id: str, path: Path) -> Verification:
@@ -81,7 +103,7 @@ def _verified(subjects: Subjects, subject_id: str, path: Path) -> Verification:
     found = verify(path, subjects.keys, data, subject=subject_id)
     if data is None and (found.error is None or found.error.kind == "torn_last_line"):
         fault = Fault(0, "anchor_missing", "there is no anchor that says whether these are all rows")
-        return Verification(found.count, found.tip, fault, key_id=found.key_id, tip_key=found.tip_key)
+        return replace(found, error=fault, warnings=())
     return found
 
 
@@ -90,8 +112,8 @@ def _broken(subject_id: str, path: Path, found: Verification) -> ChainBroken:
     assert fault is not None
     mends = {
         "torn_last_line": f"`lakehouse subject mend {subject_id}` first",
-        "anchor_missing": f"if you know that the log is whole, `lakehouse subject anchor {subject_id} --renew`",
-        "anchor_forged": f"if you know that the log is whole, `lakehouse subject anchor {subject_id} --renew`",
+        "anchor_missing": f"if you know that the log is whole, `lakehouse subject anchor {subject_id} --renew --reason …`",
+        "anchor_forged": f"if you know that the log is whole, `lakehouse subject anchor {subject_id} --renew --reason …`",
     }
     mend = mends.get(fault.kind, "compare it with a backup; docs/subjects.md says what each kind means")
     where = f"{path}:{fault.line}" if fault.line else str(path)

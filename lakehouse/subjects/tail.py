@@ -13,11 +13,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from lakehouse.errors import GateFailed, OutsideFailure, UsageError
-from lakehouse.records import SubjectAnchor
+from lakehouse.errors import GateFailed, UsageError
+from lakehouse.records import SubjectAnchor, SubjectManifest
 from lakehouse.subjects.anchors import BadAnchor, read_anchor, stored_anchor
 from lakehouse.subjects.chain import Row, Unreadable, read_row
+from lakehouse.subjects.manifest import key_trouble
 from lakehouse.subjects.places import Subjects
+from lakehouse.subjects.reading import lock, open_regular
+from lakehouse.subjects.verify import verify
 from lakehouse.subjects.walk import Walk
 
 _WINDOW: Final = 1 << 14
@@ -34,23 +37,20 @@ class ChainBroken(GateFailed):
 
 
 @contextmanager
-def held(path: Path) -> Iterator[int]:
+def held(path: Path, wait: float) -> Iterator[int]:
     """Hold the lock of a log and give its descriptor, open for reading and appending.
 
-    The lock is an exclusive `flock` on the log itself. Raises `ChainBroken` where there is no log, `OutsideFailure`.
+    The lock is an exclusive `flock` on the log itself, waited for `wait` seconds. Raises `ChainBroken` where there is no
+    log, `CannotRead` where it is none that can be opened, or somebody keeps the lock.
     """
     try:
-        log = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+        log = open_regular(path, os.O_RDWR | os.O_APPEND)
     except FileNotFoundError:
         raise ChainBroken(
             "the log is gone", where=str(path), mend="restore it from a backup", kind="log_missing"
         ) from None
-    except OSError as error:
-        raise OutsideFailure(
-            f"the log cannot be opened ({error.strerror})", where=str(path), mend="look at its rights"
-        ) from None
     try:
-        fcntl.flock(log, fcntl.LOCK_EX)
+        lock(log, path, fcntl.LOCK_EX, wait)
         yield log
     finally:
         os.close(log)
@@ -90,15 +90,45 @@ def end_of(subjects: Subjects, subject_id: str, path: Path, log: int) -> Walk:
         if trouble is not None:
             where = f"{path}:{walk.count + 1}"
             if trouble.step == "missing_key":
-                raise UsageError(trouble.why, where=where, mend=f"put the key into {subjects.keys.folder}")
+                raise UsageError(trouble.why, where=where, mend=f"restore it from the copy to {subjects.keys.folder}")
             raise ChainBroken(f"a row after the anchor does not hold: {trouble.why}", where=where, mend=look)
+    if walk.key_id is None:
+        walk.key_id = anchor.key_id
     return walk
+
+
+def key_of(subjects: Subjects, found: SubjectManifest, walk: Walk, path: Path) -> str:
+    """Give the key that signs the next row of a log that is held. Raises `ChainBroken` where the manifest is ahead of it.
+
+    Where both name one key, which is so but for writers that died, this costs nothing; else the whole log is read.
+    """
+    key_id = found.key_id if walk.key_id is None else walk.key_id
+    if found.key_id != key_id:
+        newest = subjects.manifest(found.subject_id)
+        whole = verify(path, subjects.keys, subject=found.subject_id)
+        refuse_ahead(newest, key_id, whole.keys_used, path)
+    return key_id
+
+
+def refuse_ahead(found: SubjectManifest, current: str | None, used: frozenset[str], path: Path) -> None:
+    """Raise `ChainBroken` where a manifest names a key that no row announced."""
+    if key_trouble(found, current, used) == "manifest_ahead":
+        raise ChainBroken(
+            f"the manifest names the key {found.key_id[:80]!r}, which no row announced: rows are missing, or the manifest "
+            "was changed",
+            where=str(path),
+            mend="restore the newest log and anchor; docs/subjects.md says what to do where the manifest alone is wrong",
+            kind="manifest_ahead",
+        )
 
 
 def _anchor(subjects: Subjects, subject_id: str) -> SubjectAnchor:
     path = subjects.anchor_path(subject_id)
     data = stored_anchor(path)
-    mend = f"look with `lakehouse subject verify {subject_id}`; where the log is whole, `lakehouse subject anchor {subject_id} --renew`"
+    mend = (
+        f"look with `lakehouse subject verify {subject_id}`; where the log is whole, "
+        f"`lakehouse subject anchor {subject_id} --renew --reason …`"
+    )
     if data is None:
         raise ChainBroken("the anchor is missing", where=str(path), mend=mend, kind="anchor_missing")
     try:
@@ -110,7 +140,7 @@ def _anchor(subjects: Subjects, subject_id: str) -> SubjectAnchor:
         raise UsageError(
             f"the anchor names the key {str(error.args[0])[:80]!r}, which is not there",
             where=str(path),
-            mend=f"put it into {subjects.keys.folder}",
+            mend=f"restore it from the copy to {subjects.keys.folder}",
         ) from None
 
 

@@ -6,17 +6,19 @@ logs and anchors lie (`places.py`, `checks.py`).
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from lakehouse.records import SubjectAnchor
 from lakehouse.subjects.anchors import BadAnchor, read_anchor
 from lakehouse.subjects.chain import MAX_ROW, ZEROS
 from lakehouse.subjects.diagnosis import name_order, name_signature
 from lakehouse.subjects.keys import Key, OneKey, ShortKey
+from lakehouse.subjects.reading import open_regular
 from lakehouse.subjects.walk import Trouble, Walk
 
 _BUFFER = 1 << 18
@@ -35,7 +37,8 @@ class Fault:
 class Verification:
     """What a log is worth: the rows that hold from its beginning, the `hmac` of the last of them, the first fault.
 
-    `key_id` is the key that the next row is signed with, `tip_key` the one that the last row is; `None` without rows.
+    `key_id` is the key that the next row is signed with, `tip_key` the one that the last row is; `None` without rows, but
+    `key_id` where an anchor on none says it. `keys_used` signed a row.
     """
 
     count: int
@@ -44,6 +47,7 @@ class Verification:
     warnings: tuple[Fault, ...] = field(default=())
     key_id: str | None = None
     tip_key: str | None = None
+    keys_used: frozenset[str] = frozenset()
 
     @property
     def verified(self) -> bool:
@@ -63,6 +67,13 @@ class Verification:
         }
 
 
+class Seen(NamedTuple):
+    """How many rows somebody saw in a log once, and the `hmac` of the last of them."""
+
+    rows: int
+    tip: str
+
+
 def verify(
     log: Path | bytes,
     keys: Mapping[str, Key] | bytes,
@@ -70,38 +81,49 @@ def verify(
     *,
     subject: str | None = None,
     size: int | None = None,
+    seen: Seen | None = None,
 ) -> Verification:
     """Verify a log, or the first `size` bytes of its file. No file is a log without rows.
 
     `keys` are the keys by id, or the bytes of the one key. `anchor` are the bytes of the anchor's file; without it the end
-    of the log is not checked. `subject` is whose log it should be; without it the anchor's or the first row's.
-    Raises `OSError` where the file cannot be read.
+    of the log is not checked. `subject` is whose log it should be; without it the anchor's or the first row's. `seen` is
+    what the log had at another look. Raises `CannotRead`, `OSError` where the file cannot be read.
     """
     ring = OneKey(keys) if isinstance(keys, bytes) else keys
     held = _Anchored(anchor, ring, subject)
     walk = Walk(ring, subject or (held.anchor.subject_id if held.anchor else None))
-    at_anchor = ZEROS
+    at_anchor = at_seen = ZEROS
     torn = 0
+    end = b""
     lines = lines_of(log, size)
     for line in lines:
         if not line.endswith(b"\n"):
             torn = _unended(line, lines)
             if torn:
+                end = line
                 break
         trouble = walk.take(line)
         if trouble is not None:
             named = _named(trouble, walk, lambda: lines_of(log, size), held)
-            return Verification(walk.count, walk.tip, named, key_id=walk.key_id, tip_key=walk.row_key)
+            return _faulty(walk, named)
         if held.anchor is not None and walk.count == held.anchor.count:
             at_anchor = walk.tip
             held.key_id = walk.row_key
-    return _ended(walk, held, at_anchor, torn)
+        if seen is not None and walk.count == seen.rows:
+            at_seen = walk.tip
+    if torn == len(end) and held.anchor is not None and walk.count + 1 == held.anchor.count:
+        # Whoever signed and anchored the row wrote its end too: it was lost since, and nothing else was.
+        last = walk.copy()
+        if last.take(end) is None and (last.tip, last.row_key) == (held.anchor.tip, held.anchor.key_id):
+            kept = seen is None or (last.tip if seen.rows == last.count else at_seen) == seen.tip
+            return _faulty(walk, _torn(walk, torn) if kept else _rolled_back(walk, seen))
+    return _ended(walk, held, at_anchor, torn, seen, at_seen)
 
 
 def lines_of(log: Path | bytes, size: int | None = None) -> Iterator[bytes]:
     """Give the lines of a log with their newlines; only the last one may lack it, or one too long to be a row."""
     try:
-        file: IO[bytes] = BytesIO(log) if isinstance(log, bytes) else log.open("rb", buffering=_BUFFER)
+        file: IO[bytes] = BytesIO(log) if isinstance(log, bytes) else os.fdopen(open_regular(log), "rb", _BUFFER)
     except FileNotFoundError:
         return
     with file:
@@ -158,11 +180,29 @@ def _named(trouble: Trouble, walk: Walk, lines: Callable[[], Iterator[bytes]], h
     return Fault(number, trouble.step, trouble.why)
 
 
-def _ended(walk: Walk, held: _Anchored, at_anchor: str, torn: int) -> Verification:
+def _faulty(walk: Walk, fault: Fault) -> Verification:
+    return Verification(walk.count, walk.tip, fault, (), walk.key_id, walk.row_key, frozenset(walk.proved))
+
+
+def _torn(walk: Walk, size: int) -> Fault:
+    return Fault(walk.count + 1, "torn_last_line", f"the last line has no end: a writer died in it ({size} bytes)")
+
+
+def _rolled_back(walk: Walk, seen: Seen | None) -> Fault:
+    rows = seen.rows if seen else 0
+    if walk.count < rows:
+        return Fault(walk.count + 1, "rolled_back", f"{walk.count} rows are here, and the last look saw {rows}")
+    return Fault(rows, "rolled_back", "this row is signed, but it is not the one that the last look saw here")
+
+
+def _ended(walk: Walk, held: _Anchored, at_anchor: str, torn: int, seen: Seen | None, at_seen: str) -> Verification:
     """Judge the end of a log all of whose whole lines hold."""
+    current = walk.key_id
+    if current is None and held.anchor is not None and held.anchor.count == 0:
+        current = held.anchor.key_id
 
     def ended(error: Fault | None, *warnings: Fault) -> Verification:
-        return Verification(walk.count, walk.tip, error, warnings, walk.key_id, walk.row_key)
+        return Verification(walk.count, walk.tip, error, warnings, current, walk.row_key, frozenset(walk.proved))
 
     def wrong(line: int, kind: str, why: str) -> Verification:
         return ended(Fault(line, kind, why))
@@ -181,8 +221,10 @@ def _ended(walk: Walk, held: _Anchored, at_anchor: str, torn: int) -> Verificati
             return wrong(
                 0, "anchor_forged", f"the anchor is signed with {anchor.key_id!r}, and the row that it names is not"
             )
+    if seen is not None and (walk.count < seen.rows or at_seen != seen.tip):
+        return ended(_rolled_back(walk, seen))
     if torn:
-        return wrong(walk.count + 1, "torn_last_line", f"the last line has no end: a writer died in it ({torn} bytes)")
+        return ended(_torn(walk, torn))
     if anchor is not None and anchor.count < walk.count:
         more = walk.count - anchor.count
         return ended(None, Fault(anchor.count + 1, "unanchored_tail", f"{more} rows hold that are not anchored yet"))

@@ -67,11 +67,11 @@ class Walk:
         if not key.signed(row.body, row.hmac):
             return Trouble("signature", f"its content is not what the key {row.key_id!r} signed", row)
         self.proved.add(row.key_id)
-        if row.prev != self.tip:
-            return Trouble("order", "it does not follow the row before it", row)
         if self.subject is not None and row.subject_id != self.subject:
             why = f"it was signed for {row.subject_id[:80]!r} and not for {self.subject!r}"
             return Trouble("other_subject", why, row)
+        if row.prev != self.tip:
+            return Trouble("order", "it does not follow the row before it", row)
         if self.key_id is not None and row.key_id != self.key_id:
             return Trouble("unannounced_key", self._unannounced(row), row)
         self.subject = row.subject_id
@@ -81,6 +81,12 @@ class Walk:
         if row.next_key_id is not None:
             self.key_id, self.announced = row.next_key_id, self.count
         return None
+
+    def copy(self) -> Walk:
+        """Give a walk that stands where this one does, and goes on by itself."""
+        new = Walk(self.keys, self.subject, count=self.count, tip=self.tip, key_id=self.key_id)
+        new.row_key, new.announced, new.proved = self.row_key, self.announced, set(self.proved)
+        return new
 
     def _unannounced(self, row: Row) -> str:
         said = f"line {self.announced} announced" if self.announced else "the rows before it use"

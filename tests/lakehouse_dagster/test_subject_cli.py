@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import stat
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,7 @@ def test_the_documented_commands_work_as_written(run: Shell) -> None:
 
     page = (Path(__file__).parents[2] / "docs" / "subjects.md").read_text(encoding="utf-8")
     typed = [line.partition("#")[0] for line in page.splitlines() if line.startswith("lakehouse subject ")]
-    assert len(typed) == 6
+    assert len(typed) == 7
     for line in typed:
         done = run(*shlex.split(line)[2:])
         assert done.code == 0, (line, done)
@@ -107,11 +108,11 @@ def test_a_broken_chain_ends_with_1_and_names_line_and_kind(worker: Shell) -> No
 def test_a_short_or_missing_key_ends_with_2(worker: Shell) -> None:
     Path("keys/k1.key").write_bytes(b"short")
     assert worker("verify").code == 2
-    done = worker("append", "WORKER-3", "--purpose", "fill")
+    done = worker("append", "WORKER-3", "--purpose", "fill", "--no-fields")
     assert (done.code, "has 5 bytes" in done.err) == (2, True)
     Path("keys/k1.key").unlink()
     assert worker("verify", "WORKER-3").code == 2
-    assert worker("append", "WORKER-3", "--purpose", "fill").code == 2
+    assert worker("append", "WORKER-3", "--purpose", "fill", "--no-fields").code == 2
 
 
 @pytest.mark.parametrize(
@@ -124,9 +125,27 @@ def test_a_short_or_missing_key_ends_with_2(worker: Shell) -> None:
         ("create", "WORKER-4", "--retention", "P7Y", "--key", "../k1"),
         ("create", "WORKER-4", "--retention", "P7Y", "--keys", "data/keys"),
         ("create", "WORKER-4", "--retention", "P7Y", "--anchors", "data/subjects"),
-        ("append", "WORKER-4", "--purpose", "fill"),
-        ("append", "WORKER-3", "--purpose", " "),
-        ("append", "WORKER-3", "--purpose", "two\nlines"),
+        ("append", "WORKER-4", "--purpose", "fill", "--no-fields"),
+        ("append", "WORKER-3", "--purpose", " ", "--no-fields"),
+        ("append", "WORKER-3", "--purpose", "two\nlines", "--no-fields"),
+        ("append", "WORKER-3", "--purpose", "fill"),
+        ("append", "WORKER-3", "--purpose", "fill", "--field", "name", "--no-fields"),
+        ("append", "WORKER-3", "--purpose", "fill", "--field", "name", "--user", ""),
+        ("create", "all", "--retention", "P7Y"),
+        ("create", "WORKER-4", "--retention", "P7X"),
+        ("create", "WORKER-4", "--retention", ""),
+        ("create", "WORKER-4", "--retention", "P7Y", "--kind", ""),
+        ("create", "WORKER-4", "--retention", "P7Y", "--key", ""),
+        ("rotate", "WORKER-3", "--key", "k1", "--user", ""),
+        ("anchor", "WORKER-3", "--renew"),
+        ("anchor", "WORKER-3", "--reason", "it is whole"),
+        ("anchor", "WORKER-3", "--renew", "--reason", ""),
+        ("anchor", "WORKER-3", "--renew", "--reason", "it is whole", "--by", ""),
+        ("forget", "WORKER-3", "--reason", "no look saw it"),
+        ("forget", "../x", "--reason", "over"),
+        ("key", "new", "k2", "--keys", "data/keys"),
+        ("key", "new", "k2", "--keys", "data/keys", "--lake", "elsewhere"),
+        ("key", "new", "k2", "--keys", "elsewhere/keys", "--lake", "elsewhere"),
         ("append", "WORKER-3"),
         ("verify", "WORKER-4"),
         ("verify", ".."),
@@ -149,18 +168,18 @@ def test_wrong_usage_ends_with_2_and_changes_nothing(worker: Shell, arguments: t
 
 def test_what_a_writer_that_died_leaves_is_mended(worker: Shell) -> None:
     anchor = ANCHOR.read_bytes()
-    ok(worker("append", "WORKER-3", "--purpose", "fill", "--json"))
+    ok(worker("append", "WORKER-3", "--purpose", "fill", "--no-fields", "--json"))
     ANCHOR.write_bytes(anchor)
     found = ok(worker("verify", "WORKER-3", "--json"))
     assert [one["kind"] for one in found["subjects"][0]["warnings"]] == ["unanchored_tail"]
     assert ok(worker("anchor", "WORKER-3", "--json"))["count"] == 3
     with LOG.open("ab") as log:
         log.write(b'{"schema":"subject_aud')
-    assert worker("append", "WORKER-3", "--purpose", "fill").code == 1
+    assert worker("append", "WORKER-3", "--purpose", "fill", "--no-fields").code == 1
     assert worker("verify").code == 1
     done = ok(worker("mend", "WORKER-3", "--json"))
     assert Path(done["moved_to"]).read_bytes() == b'{"schema":"subject_aud'
-    assert ok(worker("append", "WORKER-3", "--purpose", "fill", "--json"))["row"] == 4
+    assert ok(worker("append", "WORKER-3", "--purpose", "fill", "--no-fields", "--json"))["row"] == 4
     assert ok(worker("mend", "WORKER-3", "--json"))["done"] == "nothing"
     assert ok(worker("verify", "--json"))["subjects"][0]["warnings"] == []
 
@@ -169,14 +188,21 @@ def test_a_missing_anchor_is_renewed_only_on_request(worker: Shell) -> None:
     ANCHOR.unlink()
     assert worker("verify").code == 1
     assert worker("anchor", "WORKER-3").code == 1
-    assert ok(worker("anchor", "WORKER-3", "--renew", "--json"))["count"] == 2
+    why = ("--by", "eve", "--reason", "compared with the copy")
+    assert ok(worker("anchor", "WORKER-3", "--renew", *why, "--json"))["count"] == 3
+    row = json.loads(LOG.read_text().splitlines()[-1])
+    assert (row["result"], row["accessor"]["user"], row["accessor"]["purpose"]) == (
+        "anchor_renewed",
+        "eve",
+        "compared with the copy",
+    )
     assert worker("verify").code == 0
 
 
 def test_a_key_is_rotated(worker: Shell) -> None:
     ok(worker("key", "new", "k2", "--json"))
     assert ok(worker("rotate", "WORKER-3", "--key", "k2", "--json"))["row"] == 3
-    ok(worker("append", "WORKER-3", "--purpose", "fill", "--json"))
+    ok(worker("append", "WORKER-3", "--purpose", "fill", "--no-fields", "--json"))
     assert json.loads(LOG.read_text().splitlines()[-1])["key_id"] == "k2"
     assert ok(worker("list", "--json"))["subjects"][0]["key_id"] == "k2"
     assert worker("verify").code == 0
@@ -194,13 +220,62 @@ def test_a_folder_that_cannot_be_written_ends_with_3(worker: Shell) -> None:
     assert done.code == 3
 
 
+def test_one_odd_file_ends_with_3_and_hides_nothing(worker: Shell) -> None:
+    ok(worker("create", "WORKER-4", "--retention", "P7Y", "--json"))
+    manifest = Path("data/subjects/WORKER-4/manifest.json")
+    manifest.unlink()
+    manifest.mkdir()
+    done = worker("verify", "--json")
+    assert (done.code, [one["verified"] for one in done.json["subjects"]]) == (3, [True, False])
+    LOG.write_bytes(LOG.read_bytes().replace(b'"ben"', b'"bob"'))
+    done = worker("verify", "--json")
+    assert (done.code, [one["error"]["kind"] for one in done.json["subjects"]]) == (1, ["edited", "cannot_read"])
+    assert "Traceback" not in done.err
+    assert worker("list").code == 0
+
+
+def test_a_subject_that_is_gone_is_missed_until_somebody_answers_for_it(worker: Shell) -> None:
+    assert ok(worker("verify", "--json"))["remembered"] is True
+    shutil.rmtree(LOG.parent)
+    shutil.rmtree(ANCHOR.parent)
+    for arguments in (("verify",), ("verify", "WORKER-3")):
+        done = worker(*arguments, "--json")
+        assert (done.code, done.json["subjects"][0]["error"]["kind"]) == (1, "subject_missing")
+    line = ok(worker("forget", "WORKER-3", "--by", "ann", "--reason", "P7Y are over", "--json"))["forgotten"]
+    assert json.loads(Path("data/subjects/forgotten.jsonl").read_text()) == line
+    assert (line["by"], line["reason"], line["rows"]) == ("ann", "P7Y are over", 2)
+    assert ok(worker("verify", "--json"))["subjects"] == []
+
+
+def test_a_key_that_logs_name_is_not_made_anew(worker: Shell) -> None:
+    Path("keys/k1.key").unlink()
+    done = worker("key", "new", "k1")
+    assert (done.code, "restore that key" in done.err) == (2, True)
+    assert not Path("keys/k1.key").exists()
+    for arguments in (("create", "W", "--retention", "P7Y"), ("append", "WORKER-3", "--purpose", "x", "--no-fields")):
+        done = worker(*arguments)
+        assert (done.code, "key new" in done.err, str(Path("keys").absolute()) in done.err) == (2, False, True)
+    Path("keys").rmdir()
+    assert str(Path("keys").absolute()) in worker("verify", "--json").json["subjects"][0]["error"]["why"]
+
+
+def test_the_hint_for_a_subject_that_is_not_there_works_as_written(worker: Shell) -> None:
+    import shlex
+
+    done = worker("append", "WORKER-4", "--purpose", "fill", "--no-fields")
+    (hint,) = re.findall(r"`lakehouse subject (create [^`]*)`", done.err)
+    ok(worker(*shlex.split(hint), "--json"))
+
+
 def test_a_key_that_cannot_be_read_ends_with_3(worker: Shell) -> None:
     Path("keys/k1.key").unlink()
     Path("keys/k1.key").mkdir()
     assert worker("verify").code == 3
 
 
-@pytest.mark.parametrize("command", ["create", "append", "verify", "rotate", "anchor", "mend", "list", "key new"])
+@pytest.mark.parametrize(
+    "command", ["create", "append", "verify", "rotate", "anchor", "mend", "list", "forget", "key new"]
+)
 def test_help_has_an_example(run: Shell, command: str) -> None:
     done = run(*command.split(), "--help")
     assert (done.code, f"Example: lakehouse subject {command}" in done.out) == (0, True)

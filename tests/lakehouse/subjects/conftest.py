@@ -18,6 +18,7 @@ from lakehouse.subjects import log
 from lakehouse.subjects.checks import verify_subject
 from lakehouse.subjects.keys import new_key
 from lakehouse.subjects.places import Subjects, create, open_subjects
+from lakehouse.subjects.reading import WAIT
 from lakehouse.subjects.verify import Verification
 
 NOW = "2026-05-10T02:00:00.000Z"
@@ -38,10 +39,11 @@ class Desk:
         self.lake.raw.mkdir(parents=True, exist_ok=True)
         self.keys = folder / "keys"
         self.anchors = folder / "anchors"
+        self.wait = WAIT
 
     @property
     def subjects(self) -> Subjects:
-        return open_subjects(self.lake, self.keys, self.anchors)
+        return open_subjects(self.lake, self.keys, self.anchors, wait=self.wait)
 
     def key(self, key_id: str, start: int = 0) -> Path:
         return new_key(self.keys, key_id, counting(start))

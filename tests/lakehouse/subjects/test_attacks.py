@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -131,6 +131,14 @@ ATTACKS: dict[str, tuple[Callable[[Lines], Lines], tuple[int, str]]] = {
     "a row put first with the key": (lambda ls: [*chained(1, start=50), *ls], (2, "forked")),
     "a row of another subject put in": (lambda ls: foreign(ls, 3), (4, "other_subject")),
     "a row of another subject put last": (lambda ls: foreign(ls, ROWS), (ROWS + 1, "other_subject")),
+    "the log of another subject appended": (
+        lambda ls: [*ls, *chained(2, subject_id="WORKER-2")],
+        (ROWS + 1, "other_subject"),
+    ),
+    "a row of another subject that follows nothing here": (
+        lambda ls: [*ls[:3], *chained(1, "cd" * 32, subject_id="WORKER-2"), *ls[3:]],
+        (4, "other_subject"),
+    ),
     "two neighbours swapped": (lambda ls: swapped(ls, 2, 3), (3, "swapped")),
     "the first two swapped": (lambda ls: swapped(ls, 0, 1), (1, "swapped")),
     "the last two swapped": (lambda ls: swapped(ls, ROWS - 2, ROWS - 1), (ROWS - 1, "swapped")),
@@ -369,6 +377,15 @@ def test_a_manifest_never_leads_to_another_folder(desk: Desk, lines: Lines, name
     assert told(desk.verify()) == (0, "bad_manifest")
 
 
+def test_a_manifest_that_passes_over_the_log_beside_it(desk: Desk, lines: Lines) -> None:
+    shutil.copy(desk.log(), desk.log().with_name("copy.jsonl"))
+    path = desk.subjects.manifest_path(SUBJECT)
+    path.write_bytes(path.read_bytes().replace(b"audit.jsonl", b"copy.jsonl"))
+    assert told(desk.verify()) == (0, "bad_manifest")
+    desk.log().unlink()
+    assert desk.verify().verified, "a log of another name alone is another runtime's choice"
+
+
 # One log for the properties below: six rows, a rotation, three more.
 CHAIN = chained(6)
 CHAIN.append(sign(replace(row(mac(CHAIN[-1])), next_key_id="k2"), K1))
@@ -417,9 +434,12 @@ def test_a_byte_that_is_put_in_or_taken_out_changes_no_row_unseen(place: int, by
 
 
 @given(st.integers(0, len(LOG) - 1))
+@example(len(LOG) - 1)
 def test_a_cut_at_any_byte_is_found(place: int) -> None:
     found = verify(LOG[:place], KEYS, ANCHOR)
-    assert told(found) == ((1, "log_missing") if place == 0 else (LOG[:place].count(b"\n") + 1, "truncated"))
+    # Without its last newline alone the log has every row that was anchored.
+    kind = "torn_last_line" if place == len(LOG) - 1 else "truncated"
+    assert told(found) == ((1, "log_missing") if place == 0 else (LOG[:place].count(b"\n") + 1, kind))
 
 
 @given(st.integers(0, len(LOG) - 1))

@@ -35,6 +35,19 @@ def test_a_key_is_never_overwritten(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("mark", ["lakehouse.toml", "_kb"])
+@pytest.mark.parametrize("inside", ["lake/keys", "lake", "lake/subjects/W/keys", "link/keys", "keys/../lake/keys"])
+def test_a_key_is_never_made_in_a_lake(tmp_path: Path, mark: str, inside: str) -> None:
+    (tmp_path / "lake").mkdir()
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "lake" / mark).mkdir() if mark == "_kb" else (tmp_path / "lake" / mark).touch()
+    (tmp_path / "link").symlink_to(tmp_path / "lake")
+    with pytest.raises(UsageError, match="keys must lie outside"):
+        new_key(tmp_path / inside, "k", counting(1))
+    assert list(tmp_path.rglob("*.key")) == []
+    new_key(tmp_path / "keys", "k", counting(1))
+
+
 def test_chance_that_gives_too_little_makes_no_key(tmp_path: Path) -> None:
     with pytest.raises(ShortKey):
         new_key(tmp_path, "k", lambda count: b"x" * (count - 1))
@@ -87,6 +100,8 @@ def test_the_ring_lists_what_is_there_and_names_what_is_not(tmp_path: Path) -> N
 def test_keys_that_others_may_read_are_named(tmp_path: Path) -> None:
     paths = [new_key(tmp_path, name, counting(1)) for name in ("a", "b", "c")]
     paths[1].chmod(0o640)
+    (tmp_path / "d.key").symlink_to("d.key")
+    (tmp_path / "e.key").mkdir()
     assert KeyRing(tmp_path).loose() == [paths[1]]
 
 

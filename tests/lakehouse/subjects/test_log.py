@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -15,9 +16,9 @@ import pytest
 
 from lakehouse.errors import LakehouseError, OutsideFailure, UsageError
 from lakehouse.records import AuditAccessor, SubjectAuditRow, SubjectManifest
-from lakehouse.subjects import log, tail
+from lakehouse.subjects import log, manifest, places, tail
 from lakehouse.subjects.keys import ShortKey
-from lakehouse.subjects.places import create, open_subjects
+from lakehouse.subjects.places import create, key_in_use, open_subjects
 from lakehouse.subjects.tail import ChainBroken
 from tests.lakehouse.subjects.conftest import ANN, NOW, SUBJECT, Desk
 
@@ -27,7 +28,7 @@ ROOT = Path(__file__).parents[3]
 def test_a_row_says_who_looked_at_what_and_why_and_writes_what_is_empty(desk: Desk) -> None:
     log.append(desk.subjects, SUBJECT, ANN, [], "success", NOW)
     (line,) = desk.log().read_bytes().splitlines()
-    assert list(json.loads(line)) == list(SubjectAuditRow.__struct_fields__)
+    assert list(json.loads(line)) == [name for name in SubjectAuditRow.__struct_fields__ if name != "next_key_id"]
     row = msgspec.json.decode(line, type=SubjectAuditRow)
     assert (row.schema, row.ts, row.subject_id, row.accessor) == ("subject_audit.v1", NOW, SUBJECT, ANN)
     assert (row.fields_accessed, row.result, row.key_id, row.prev_hmac) == ([], "success", "k1", "0" * 64)
@@ -93,17 +94,44 @@ def test_an_append_does_not_read_the_log_again(desk: Desk, monkeypatch: pytest.M
         ({"fields": "name"}, "fields_accessed"),
         ({"result": ""}, "result"),
         ({"result": "a\x1fb"}, "result"),
+        ({"fields": None}, "fields_accessed"),
+        ({"fields": b"name"}, "fields_accessed"),
+        ({"fields": {"name": 1}}, "fields_accessed"),
+        ({"user": "ann\u202eteg"}, "user"),
+        ({"user": "ann\u2066"}, "user"),
+        ({"purpose": "one\u2028two"}, "purpose"),
+        ({"purpose": "one\u2029two"}, "purpose"),
+        ({"fields": ["na\u202ame"]}, "fields_accessed"),
+        ({"now": "yesterday"}, "now"),
+        ({"now": ""}, "now"),
+        ({"now": 5}, "now"),
+        ({"now": None}, "now"),
+        ({"now": "2026-05-10"}, "now"),
+        ({"now": "2026-05-10T02:00:00"}, "now"),
+        ({"now": "2026-13-10T02:00:00Z"}, "now"),
+        ({"now": "1780000000"}, "now"),
     ],
 )
 def test_what_no_row_may_hold_is_refused_and_nothing_is_written(
     desk: Desk, changes: dict[str, Any], where: str
 ) -> None:
-    said = {"fields": ["name"], "result": "success", **changes}
-    accessor = msgspec.structs.replace(ANN, **{k: v for k, v in said.items() if k not in ("fields", "result")})
+    said = {"fields": ["name"], "result": "success", "now": NOW, **changes}
+    accessor = msgspec.structs.replace(ANN, **{k: v for k, v in said.items() if k not in ("fields", "result", "now")})
     with pytest.raises(UsageError) as refused:
-        log.append(desk.subjects, SUBJECT, accessor, said["fields"], said["result"], NOW)
+        log.append(desk.subjects, SUBJECT, accessor, said["fields"], said["result"], said["now"])
     assert refused.value.where == where
     assert desk.log().read_bytes() == b""
+
+
+@pytest.mark.parametrize("now", ["2026-05-10T02:00:00Z", "2026-05-10T02:00:00.461439210Z", "2026-05-10T04:00:00+02:00"])
+def test_a_time_with_any_offset_and_precision_is_taken_as_it_is(desk: Desk, now: str) -> None:
+    log.append(desk.subjects, SUBJECT, ANN, [], "success", now)
+    assert desk.rows()[0]["ts"] == now
+
+
+def test_who_looked_is_an_accessor(desk: Desk) -> None:
+    with pytest.raises(UsageError, match="no AuditAccessor"):
+        log.append(desk.subjects, SUBJECT, None, [], "success", NOW)  # type: ignore[arg-type]
 
 
 def test_a_row_beyond_a_megabyte_is_refused(desk: Desk) -> None:
@@ -134,6 +162,16 @@ BREAKS: dict[str, tuple[Any, str, str]] = {
         "anchor_forged",
         "--renew",
     ),
+    "the anchored row without its newline": (
+        lambda desk: desk.log().write_bytes(desk.log().read_bytes()[:-1]),
+        "torn_last_line",
+        "lakehouse subject mend",
+    ),
+    "a manifest ahead of the rows": (
+        lambda desk: _name_key(desk, "k2"),
+        "manifest_ahead",
+        "restore the newest",
+    ),
     "last row edited": (
         lambda desk: desk.log().write_bytes(b"bob".join(desk.log().read_bytes().rsplit(b"ann", 1))),
         "",
@@ -150,6 +188,11 @@ BREAKS: dict[str, tuple[Any, str, str]] = {
         "verify",
     ),
 }
+
+
+def _name_key(desk: Desk, key_id: str) -> None:
+    path = desk.subjects.manifest_path(SUBJECT)
+    path.write_bytes(path.read_bytes().replace(b'"k1"', b'"%s"' % key_id.encode()))
 
 
 @pytest.mark.parametrize("name", BREAKS)
@@ -343,6 +386,111 @@ def test_a_subject_wants_a_key_that_is_there(desk: Desk) -> None:
     with pytest.raises(UsageError, match="there is no key 'k9'"):
         create(desk.subjects, "W", kind="worker", retention="P1Y", key_id="k9", datasets=[], now=NOW)
     assert desk.subjects.ids() == [SUBJECT]
+
+
+@pytest.mark.parametrize(
+    ("changes", "where"),
+    [
+        ({"kind": ""}, "kind"),
+        ({"kind": "x" * 201}, "kind"),
+        ({"kind": None}, "kind"),
+        ({"retention": ""}, "retention"),
+        ({"retention": " "}, "retention"),
+        ({"retention": "P"}, "retention"),
+        ({"retention": "P7X"}, "retention"),
+        ({"retention": "PT"}, "retention"),
+        ({"retention": "P7Y\n"}, "retention"),
+        ({"retention": "x" * 201}, "retention"),
+        ({"retention": 7}, "retention"),
+        ({"datasets": ["a\x00"]}, "datasets"),
+        ({"now": "today"}, "now"),
+    ],
+)
+def test_a_manifest_says_what_people_can_use(desk: Desk, changes: dict[str, Any], where: str) -> None:
+    said = {"kind": "worker", "retention": "P7Y", "key_id": "k1", "datasets": ["w"], "now": NOW, **changes}
+    with pytest.raises(UsageError) as refused:
+        create(desk.subjects, "W", **said)
+    assert refused.value.where == where
+    assert desk.subjects.ids() == [SUBJECT]
+
+
+@pytest.mark.parametrize(
+    "retention", ["P7Y", "P1Y6M", "P2W", "PT36H", "P1DT12H", "until the contract ends", "Permanent file"]
+)
+def test_how_long_a_record_is_kept_is_a_duration_or_words(desk: Desk, retention: str) -> None:
+    create(desk.subjects, "W", kind="worker", retention=retention, key_id="k1", datasets=[], now=NOW)
+    assert desk.subjects.manifest("W").retention == retention
+
+
+@pytest.mark.parametrize("name", ["all", "forgotten.jsonl"])
+def test_a_name_with_another_meaning_is_no_id(desk: Desk, name: str) -> None:
+    with pytest.raises(UsageError, match="another meaning"):
+        desk.create(name)
+
+
+def test_a_subject_that_could_not_be_made_leaves_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    failures = ((Path, "replace"), (os, "fsync"), (places, "sync_folder"), (manifest, "write_json"))
+    for broken, failure in failures:
+        with monkeypatch.context() as patch:
+            patch.setattr(broken, failure, _failing(errno.ENOSPC))
+            with pytest.raises(OutsideFailure, match="No space left"):
+                desk.create("W")
+        assert desk.subjects.ids() == [SUBJECT]
+        assert not desk.subjects.folder("W").exists()
+        assert not (desk.anchors / "W").exists()
+    desk.create("W")
+
+
+def test_a_folder_of_anchors_that_holds_none_is_no_subject(desk: Desk) -> None:
+    (desk.anchors / "W").mkdir()
+    assert desk.subjects.ids() == [SUBJECT]
+
+
+def test_logs_are_for_their_owner_and_the_group(desk: Desk) -> None:
+    desk.append()
+    for path, mode in ((desk.log(), 0o640), (desk.log().parent, 0o750), (desk.anchor().parent, 0o750)):
+        assert stat.S_IMODE(path.stat().st_mode) & ~mode == 0, path
+
+
+def test_a_missing_key_is_restored_and_never_made_anew(desk: Desk) -> None:
+    desk.append()
+    (desk.keys / "k1.key").unlink()
+    with pytest.raises(UsageError) as refused:
+        desk.append()
+    assert "restore it" in refused.value.mend
+    assert str(desk.keys) in str(refused.value)
+    with pytest.raises(UsageError) as unknown:
+        desk.create("W", "k9")
+    assert "k2" in unknown.value.mend
+    assert "key new" not in refused.value.mend + unknown.value.mend
+
+
+def test_a_key_that_a_manifest_or_a_row_names_is_in_use(desk: Desk) -> None:
+    desk.append()
+    desk.rotate("k2")
+    desk.key("k3", 50)
+    assert [key_in_use(desk.subjects, name) for name in ("k1", "k2", "k3", "name")] == [SUBJECT, SUBJECT, None, None]
+
+
+@pytest.mark.parametrize("what", ["key", "anchor", "folder of the anchor"])
+def test_a_link_into_the_lake_is_refused(desk: Desk, what: str) -> None:
+    desk.append()
+    path = {"key": desk.keys / "k1.key", "anchor": desk.anchor(), "folder of the anchor": desk.anchor().parent}[what]
+    path.rename(desk.lake.root / "moved")
+    path.symlink_to(desk.lake.root / "moved")
+    with pytest.raises(UsageError, match="link into the lake"):
+        desk.append()
+    found = desk.verify()
+    assert found.error is not None
+    assert (found.error.kind, found.error.line) == ("cannot_read", 0)
+
+
+def test_a_link_to_elsewhere_is_fine(desk: Desk) -> None:
+    """As clusters mount secrets."""
+    (desk.keys / "k1.key").rename(desk.keys.parent / "secret")
+    (desk.keys / "k1.key").symlink_to(desk.keys.parent / "secret")
+    assert desk.append() == 1
+    assert desk.verify().verified
 
 
 def test_an_accessor_of_the_wire_is_taken_whole(desk: Desk) -> None:

@@ -9,12 +9,15 @@ from typing import Any
 import pytest
 
 from lakehouse.errors import LakehouseError, UsageError
-from lakehouse.records import SubjectManifest
 from lakehouse.subjects import log, mend
+from lakehouse.subjects.anchors import write_anchor
+from lakehouse.subjects.keys import Key
 from lakehouse.subjects.tail import ChainBroken
-from tests.lakehouse.subjects.conftest import SUBJECT, Desk
+from tests.lakehouse.subjects.conftest import NOW, SUBJECT, Desk, counting
+from tests.lakehouse.subjects.test_attacks import chained
 
 Died = KeyboardInterrupt
+RENEWAL = mend.Renewal("eve", "compared with the copy of May", NOW)
 
 
 def dies(*_: object, **__: object) -> None:
@@ -94,7 +97,7 @@ def test_a_log_that_holds_is_left_alone(desk: Desk) -> None:
     desk.append(2)
     before = desk.log().read_bytes()
     assert mend.mend(desk.subjects, SUBJECT) == ("nothing", None)
-    assert mend.anchor(desk.subjects, SUBJECT).count == 2
+    assert mend.anchor(desk.subjects, SUBJECT) == (2, desk.rows()[-1]["hmac"])
     assert desk.log().read_bytes() == before
 
 
@@ -126,8 +129,8 @@ def test_a_torn_line_is_not_mended_where_the_rest_does_not_hold(desk: Desk, name
     assert desk.log().read_bytes() == before
 
 
-@pytest.mark.parametrize("renew", [False, True])
-def test_a_log_that_does_not_hold_is_never_anchored(desk: Desk, renew: bool) -> None:
+@pytest.mark.parametrize("renew", [None, RENEWAL])
+def test_a_log_that_does_not_hold_is_never_anchored(desk: Desk, renew: mend.Renewal | None) -> None:
     desk.append(3)
     before = desk.anchor().read_bytes()
     lines = desk.log().read_bytes().splitlines(keepends=True)
@@ -138,22 +141,55 @@ def test_a_log_that_does_not_hold_is_never_anchored(desk: Desk, renew: bool) -> 
         assert desk.anchor().read_bytes() == before
 
 
-def test_an_anchor_that_is_missing_or_forged_is_renewed_on_request_alone(desk: Desk) -> None:
+def test_an_anchor_that_is_missing_or_forged_is_renewed_on_request_alone_and_a_row_says_who_asked(desk: Desk) -> None:
     desk.append(3)
-    for spoil in (desk.anchor().unlink, lambda: desk.anchor().write_bytes(b"{}")):
+    for rows, spoil in ((4, desk.anchor().unlink), (5, lambda: desk.anchor().write_bytes(b"{}"))):
         spoil()
         with pytest.raises(ChainBroken, match="--renew"):
             mend.anchor(desk.subjects, SUBJECT)
-        assert mend.anchor(desk.subjects, SUBJECT, renew=True).count == 3
-        assert desk.verify().warnings == ()
-        assert desk.verify().verified
+        assert mend.anchor(desk.subjects, SUBJECT, renew=RENEWAL)[0] == rows
+        last = desk.rows()[-1]
+        assert (last["result"], last["accessor"]["user"], last["accessor"]["purpose"], last["ts"]) == (
+            "anchor_renewed",
+            "eve",
+            "compared with the copy of May",
+            NOW,
+        )
+        assert (desk.verify().verified, desk.verify().warnings) == (True, ())
+
+
+def test_an_anchor_that_holds_is_not_renewed(desk: Desk) -> None:
+    desk.append(2)
+    assert mend.anchor(desk.subjects, SUBJECT, renew=RENEWAL)[0] == 2
+    assert len(desk.rows()) == 2
+
+
+def test_a_renewal_after_a_rotation_is_signed_with_the_new_key(desk: Desk) -> None:
+    desk.append()
+    desk.rotate("k2")
+    desk.anchor().unlink()
+    mend.anchor(desk.subjects, SUBJECT, renew=RENEWAL)
+    assert desk.rows()[-1]["key_id"] == "k2"
+    assert desk.append() == 4
+    assert desk.verify().verified
+
+
+@pytest.mark.parametrize("change", [{"by": ""}, {"reason": " "}, {"reason": "a\nb"}, {"at": "now"}])
+def test_a_renewal_says_who_why_and_when(desk: Desk, change: dict[str, str]) -> None:
+    desk.append()
+    desk.anchor().unlink()
+    with pytest.raises(UsageError) as refused:
+        mend.anchor(desk.subjects, SUBJECT, renew=RENEWAL._replace(**change))
+    assert refused.value.where == next(iter(change))
+    assert (len(desk.rows()), desk.anchor().exists()) == (1, False)
 
 
 def test_a_subject_of_another_runtime_without_log_and_anchor_begins_by_renewing(desk: Desk) -> None:
     desk.log().unlink()
     desk.anchor().unlink()
-    assert mend.anchor(desk.subjects, SUBJECT, renew=True).count == 0
-    assert desk.append() == 1
+    assert mend.anchor(desk.subjects, SUBJECT, renew=RENEWAL)[0] == 1
+    assert desk.append() == 2
+    assert desk.verify().verified
 
 
 def test_a_rotation_changes_the_key_of_the_rows_after_it(desk: Desk) -> None:
@@ -237,15 +273,85 @@ def test_where_a_rotation_died_before_the_anchor_it_is_brought_up(
     assert desk.verify().verified
 
 
-def test_a_manifest_that_names_another_key_by_hand_changes_nothing(desk: Desk) -> None:
+def _restore_without_the_newest_rows(desk: Desk) -> None:
+    kept = {path: path.read_bytes() for path in (desk.log(), desk.anchor())}
+    desk.rotate("k2")
+    desk.append(2)
+    for path, data in kept.items():
+        path.write_bytes(data)
+
+
+def _cut_and_anchor_with_the_old_key(desk: Desk) -> None:
+    desk.rotate("k2")
+    desk.append(2)
+    desk.log().write_bytes(b"".join(desk.log().read_bytes().splitlines(keepends=True)[:1]))
+    write_anchor(desk.anchor(), SUBJECT, 1, str(desk.rows()[0]["hmac"]), Key("k1", counting(0)(32)))
+
+
+AHEAD: dict[str, Any] = {
+    "changed by hand": lambda desk: _change(desk.subjects.manifest_path(SUBJECT), b'"k1"', b'"k2"'),
+    "a key that is nowhere": lambda desk: _change(desk.subjects.manifest_path(SUBJECT), b'"k1"', b'"k9"'),
+    "an old log with its old anchor": _restore_without_the_newest_rows,
+    "a log cut, anchored with a key that was rotated away": _cut_and_anchor_with_the_old_key,
+}
+
+
+@pytest.mark.parametrize("name", AHEAD)
+@pytest.mark.parametrize("rows", [0, 1])
+def test_a_manifest_ahead_of_its_rows_is_red_and_nothing_goes_on(desk: Desk, name: str, rows: int) -> None:
+    desk.append(rows)
+    if rows == 0 and name.startswith("a log cut"):
+        desk.append()
+    AHEAD[name](desk)
+    found = desk.verify()
+    assert found.error is not None
+    assert (found.error.line, found.error.kind, found.warnings) == (0, "manifest_ahead", ())
+    before = {path: path.read_bytes() for path in desk.lake.root.parent.rglob("*.json*")}
+    desk.key("k3", 50)
+    for do in (
+        desk.append,
+        lambda: desk.rotate("k3"),
+        lambda: mend.anchor(desk.subjects, SUBJECT),
+        lambda: mend.anchor(desk.subjects, SUBJECT, renew=RENEWAL),
+    ):
+        with pytest.raises(ChainBroken) as refused:
+            do()
+        assert refused.value.kind == "manifest_ahead"
+    assert {path: path.read_bytes() for path in desk.lake.root.parent.rglob("*.json*")} == before
+
+
+def test_a_manifest_that_names_an_earlier_key_is_behind(desk: Desk) -> None:
     desk.append()
-    path = desk.subjects.manifest_path(SUBJECT)
-    _change(path, b'"k1"', b'"k2"')
+    desk.rotate("k2")
+    desk.append()
+    _change(desk.subjects.manifest_path(SUBJECT), b'"k2"', b'"k1"')
     assert [one.kind for one in desk.verify().warnings] == ["manifest_behind"]
     desk.append()
-    assert [row["key_id"] for row in desk.rows()] == ["k1", "k1"]
-    assert isinstance(desk.subjects.manifest(SUBJECT), SubjectManifest)
-    assert desk.subjects.manifest(SUBJECT).key_id == "k1"
+    assert desk.rows()[-1]["key_id"] == "k2"
+    assert desk.subjects.manifest(SUBJECT).key_id == "k2"
+
+
+def test_a_last_row_that_lost_its_newline_after_it_was_anchored_gets_it_back(desk: Desk) -> None:
+    desk.append(3)
+    whole = desk.log().read_bytes()
+    desk.log().write_bytes(whole[:-1])
+    found = desk.verify()
+    assert found.error is not None
+    assert (found.count, found.error.line, found.error.kind) == (2, 3, "torn_last_line")
+    assert mend.mend(desk.subjects, SUBJECT) == ("completed", None)
+    assert desk.log().read_bytes() == whole
+    assert (desk.verify().verified, desk.verify().warnings) == (True, ())
+    assert desk.append() == 4
+
+
+def test_another_row_without_its_newline_is_no_completion(desk: Desk) -> None:
+    """The right signature in the right place, but not the row that was anchored."""
+    desk.append(3)
+    lines = desk.log().read_bytes().splitlines(keepends=True)
+    desk.log().write_bytes(b"".join(lines[:2]) + chained(1, str(desk.rows()[1]["hmac"]), start=50)[0])
+    found = desk.verify()
+    assert found.error is not None
+    assert (found.error.line, found.error.kind) == (3, "truncated")
 
 
 def test_a_subject_that_is_not_there_is_named(desk: Desk) -> None:
