@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 # Dagster wants an absolute folder that exists. An exported one is another project's: only `make DAGSTER_HOME=…` counts.
 DAGSTER_HOME := $(CURDIR)/.dagster
 DAGSTER := DAGSTER_HOME="$(DAGSTER_HOME)" DAGSTER_DISABLE_TELEMETRY=yes LAKEHOUSE_ROOT="$(abspath $(LAKE))" \
-  LAKEHOUSE_REPORTS="$(CURDIR)/reports" LAKEHOUSE_KEYS="$(or $(LAKEHOUSE_KEYS),$(CURDIR)/keys)" \
+  LAKEHOUSE_REPORTS="$(CURDIR)/reports" \
   LAKEHOUSE_ENV_FILE="$(or $(LAKEHOUSE_ENV_FILE),$(CURDIR)/.env)"
 # Every extra. torch has its version here: left free, pip takes the newest one, with gigabytes of CUDA.
 EVERYTHING := .[all,bench,dev,postgres] torch==2.13.0

@@ -37,7 +37,7 @@ def _alone(look: Callable[[Lake, str], Verdict]) -> Look:
 
 
 def _with_keys(gate: SubjectGate) -> Look:
-    return lambda lake, now, subjects: gate.look(lake, now, subjects.keys_path, subjects.anchors_of(lake))
+    return lambda lake, now, subjects: gate.look(lake, now, subjects.keys_of(lake), subjects.anchors_of(lake))
 
 
 def _check(asset: str, name: str, description: str, blocks: bool, look: Look) -> dg.AssetChecksDefinition:

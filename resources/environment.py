@@ -64,7 +64,11 @@ VARIABLES = (
     Variable("OPENROUTER_API_KEY", "", "The key of OpenRouter.", secret=True),
     Variable("OPENCODE_API_KEY", "", "The key of OpenCode Zen.", secret=True),
     Variable("KIMI_API_KEY", "", "The key of Kimi For Coding.", secret=True),
-    Variable("LAKEHOUSE_KEYS", "./keys", "The folder of the keys that sign the logs of subjects, outside of the lake."),
+    Variable(
+        "LAKEHOUSE_KEYS",
+        "",
+        "The folder of the keys that sign the logs of subjects, outside of the lake. Without it, `<lake>-keys` beside the lake.",
+    ),
     Variable(
         "LAKEHOUSE_ANCHORS",
         "",

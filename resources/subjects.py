@@ -12,7 +12,7 @@ from pydantic import Field
 
 from lakehouse.errors import LakehouseError
 from lakehouse.lake import Lake
-from lakehouse.subjects.places import Subjects, anchors_beside, open_subjects
+from lakehouse.subjects.places import Subjects, anchors_beside, keys_beside, open_subjects
 from resources.environment import value
 from resources.look import Look
 
@@ -21,15 +21,16 @@ class SubjectsResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """The folders of keys and anchors; the keys themselves never stand in a configuration."""
 
     # `keys` would be the method by which a mapping is told, and pydantic would call the folder.
-    keys_folder: str = Field(default="keys", description="The folder of the key files, <key id>.key.")
+    keys_folder: str = Field(
+        default="", description="The folder of the key files, <key id>.key; empty: <lake>-keys beside the lake."
+    )
     anchors_folder: str = Field(
         default="", description="The folder of the anchors; empty: <lake>-anchors beside the lake."
     )
 
-    @property
-    def keys_path(self) -> Path:
-        """The folder of the key files, absolute."""
-        return Path(self.keys_folder).absolute()
+    def keys_of(self, lake: Lake) -> Path:
+        """Give the folder of a lake's keys, absolute."""
+        return Path(self.keys_folder).absolute() if self.keys_folder else keys_beside(lake)
 
     def anchors_of(self, lake: Lake) -> Path:
         """Give the folder of a lake's anchors, absolute."""
@@ -37,14 +38,14 @@ class SubjectsResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def open(self, lake: Lake) -> Subjects:
         """Give the subjects of a lake. Raises `UsageError` where keys or anchors would lie inside it."""
-        return open_subjects(lake, self.keys_path, self.anchors_of(lake))
+        return open_subjects(lake, self.keys_of(lake), self.anchors_of(lake))
 
 
 def from_environment(environ: Mapping[str, str] = os.environ) -> SubjectsResource:
     """Give the resource that the environment describes."""
-    anchors = value("LAKEHOUSE_ANCHORS", environ)
+    keys, anchors = (value(name, environ) for name in ("LAKEHOUSE_KEYS", "LAKEHOUSE_ANCHORS"))
     return SubjectsResource(
-        keys_folder=str(Path(value("LAKEHOUSE_KEYS", environ)).absolute()),
+        keys_folder=str(Path(keys).absolute()) if keys else "",
         anchors_folder=str(Path(anchors).absolute()) if anchors else "",
     )
 
@@ -68,5 +69,5 @@ def look(resource: SubjectsResource, lake: Lake) -> Look:
     if not names:
         return Look(True, "none yet")
     return Look(
-        True, f"{len(names)}; their keys are in {resource.keys_folder}, their anchors in {resource.anchors_of(lake)}"
+        True, f"{len(names)}; their keys are in {resource.keys_of(lake)}, their anchors in {resource.anchors_of(lake)}"
     )

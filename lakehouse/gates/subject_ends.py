@@ -15,6 +15,7 @@ from lakehouse.lake import Lake
 from lakehouse.records import Verdict
 from lakehouse.subjects.chain import MAX_ROW, ZEROS
 from lakehouse.subjects.manifest import LOG
+from lakehouse.subjects.reading import CannotRead, open_regular, read_regular
 
 _WINDOWS: Final = (1 << 14, 2 * MAX_ROW)
 """Bytes at the end of a log in which its last row is looked for."""
@@ -44,16 +45,16 @@ def moved(lake: Lake, verdict: Verdict) -> bool:
 def _tip(folder: Path) -> str | None:
     """Give the beginning of the last row's `hmac` as the verdict's table has it; `None` where there is none to be read."""
     try:
-        named = msgspec.json.decode((folder / "manifest.json").read_bytes(), type=_Named).audit_log
+        named = msgspec.json.decode(read_regular(folder / "manifest.json"), type=_Named).audit_log
         row = _last_row(folder / Path(named).name)
         return msgspec.json.decode(row, type=_Signed).hmac[:16] if row else ZEROS[:16]
-    except (FileNotFoundError, msgspec.DecodeError, UnicodeError):
+    except (FileNotFoundError, CannotRead, msgspec.DecodeError, UnicodeError):
         return None
 
 
 def _last_row(path: Path) -> bytes:
     """Give the last line that has its newline; nothing where there is none."""
-    with path.open("rb") as log:
+    with os.fdopen(open_regular(path), "rb") as log:
         size = log.seek(0, os.SEEK_END)
         for window in _WINDOWS:
             log.seek(max(size - window, 0))

@@ -95,6 +95,11 @@ class Subjects:
         return [name for name in _folders(self.lake.subjects) if not is_subject_id(name)]
 
 
+def keys_beside(lake: Lake) -> Path:
+    """Where the keys of a lake lie if nobody says otherwise: beside it, whatever folder a command or a daemon runs in."""
+    return lake.root.with_name(f"{lake.root.name}-keys")
+
+
 def anchors_beside(lake: Lake) -> Path:
     """Where the anchors of a lake lie if nobody says otherwise: beside it, under its name, so that no two lakes share them."""
     return lake.root.with_name(f"{lake.root.name}-anchors")

@@ -87,8 +87,9 @@ def demo(
             made = make_sample(root, seed=seed, days=days, rows_per_day=rows, last_day=end, rosters=True)
             sessions = write_sample_sessions(root, seed, made.first_day, days)
             places = subjects.from_environment()
+            fresh = Lake(root)
             looked_at = write_sample_subjects(
-                Lake(root), places.keys_path, places.anchors_of(Lake(root)), utc_now, os.urandom
+                fresh, places.keys_of(fresh), places.anchors_of(fresh), utc_now, os.urandom
             )
         out.say(
             f"Made a sample lake in [bold]{root}[/bold]: {sum(made.rows.values()):,} rows in {len(made.rows)} streams, "

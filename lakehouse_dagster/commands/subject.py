@@ -16,7 +16,7 @@ from lakehouse.subjects import log, memory, mend, places
 from lakehouse.subjects.checks import Checked, remember, verify_all, verify_subject
 from lakehouse.subjects.keys import new_key
 from lakehouse.subjects.manifest import checked_subject
-from lakehouse.subjects.places import Subjects, anchors_beside, open_subjects
+from lakehouse.subjects.places import Subjects, anchors_beside, keys_beside, open_subjects
 from lakehouse.timestamps import written
 from lakehouse_dagster.commands.shell import DEFAULT_LAKE, JsonOption, LakeOption, Out, open_lake
 from resources.lake import utc_now
@@ -29,11 +29,13 @@ ALL = "all"
 OF_KEYS = ("missing_key", "short_key")
 OUTSIDE = ("cannot_read",)
 MAKE_ONE = "There are no subjects. Make one with: lakehouse subject create ID --retention P7Y"
-DEFAULT_KEYS = Path("keys")
 
 SubjectArgument = Annotated[str, typer.Argument(metavar="ID", help="The subject.")]
 KeysOption = Annotated[
-    Path, typer.Option("--keys", envvar="LAKEHOUSE_KEYS", help="The folder of the keys.", show_default="./keys")
+    Path | None,
+    typer.Option(
+        "--keys", envvar="LAKEHOUSE_KEYS", help="The folder of the keys; default: <lake>-keys beside the lake."
+    ),
 ]
 AnchorsOption = Annotated[
     Path | None,
@@ -46,21 +48,24 @@ AnchorsOption = Annotated[
 UserOption = Annotated[str | None, typer.Option(help="Who; default: the user's name.")]
 
 
-def opened(root: Path, keys: Path, anchors: Path | None) -> Subjects:
+def opened(root: Path, keys: Path | None, anchors: Path | None) -> Subjects:
     """Open the subjects of a lake."""
-    lake = open_lake(root)
-    return open_subjects(lake, keys.absolute(), _anchors(lake, anchors))
+    return _placed(open_lake(root), keys, anchors)
 
 
-def _anchors(lake: Lake, anchors: Path | None) -> Path:
-    return anchors.absolute() if anchors else anchors_beside(lake)
+def _placed(lake: Lake, keys: Path | None, anchors: Path | None) -> Subjects:
+    return open_subjects(
+        lake,
+        keys.absolute() if keys else keys_beside(lake),
+        anchors.absolute() if anchors else anchors_beside(lake),
+    )
 
 
 @key_app.command("new")
 def key_new(
     key_id: Annotated[str, typer.Argument(metavar="KEY_ID", help="Its name: the file is KEY_ID.key.")],
     lake: LakeOption = DEFAULT_LAKE,
-    keys: KeysOption = DEFAULT_KEYS,
+    keys: KeysOption = None,
     anchors: AnchorsOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -71,8 +76,8 @@ def key_new(
     Example: lakehouse subject key new k-2026
     """
     out = Out(as_json)
-    folder = keys.absolute()
-    subjects = open_subjects(Lake(lake.resolve()), folder, _anchors(Lake(lake.resolve()), anchors))
+    # A key may be made before its lake.
+    subjects = _placed(Lake(lake.resolve()), keys, anchors)
     user = None if subjects.keys.path(key_id).exists() else places.key_in_use(subjects, key_id)
     if user is not None:
         raise UsageError(
@@ -80,7 +85,7 @@ def key_new(
             where=str(subjects.keys.path(key_id)),
             mend="restore that key from the copy that was kept, or choose another KEY_ID",
         )
-    path = new_key(folder, key_id, os.urandom)
+    path = new_key(subjects.keys.folder, key_id, os.urandom)
     out.say(f"{escape(str(path))} is a new key. Keep a copy: without it, what it signed cannot be verified.")
     out.answer(key_id=key_id, path=str(path))
     out.close()
@@ -91,7 +96,7 @@ def create(
     subject_id: SubjectArgument,
     retention: Annotated[str, typer.Option(help="How long its record is kept, as an ISO 8601 duration (P7Y).")],
     lake: LakeOption = DEFAULT_LAKE,
-    keys: KeysOption = DEFAULT_KEYS,
+    keys: KeysOption = None,
     anchors: AnchorsOption = None,
     key: Annotated[str | None, typer.Option(help="The key that signs; default: the only one there is.")] = None,
     kind: Annotated[str, typer.Option(help="What it is.")] = "person",
@@ -123,7 +128,7 @@ def append(
     subject_id: SubjectArgument,
     purpose: Annotated[str, typer.Option(help="What for.")],
     lake: LakeOption = DEFAULT_LAKE,
-    keys: KeysOption = DEFAULT_KEYS,
+    keys: KeysOption = None,
     anchors: AnchorsOption = None,
     user: UserOption = None,
     field: Annotated[list[str] | None, typer.Option(help="A field that was looked at; again for more.")] = None,
@@ -154,7 +159,7 @@ def append(
 def verify(
     subject_id: Annotated[str, typer.Argument(metavar="[ID|all]", help="The subject.")] = ALL,
     lake: LakeOption = DEFAULT_LAKE,
-    keys: KeysOption = DEFAULT_KEYS,
+    keys: KeysOption = None,
     anchors: AnchorsOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -203,7 +208,7 @@ def rotate(
     subject_id: SubjectArgument,
     key: Annotated[str, typer.Option(help="The new key; make it with `lakehouse subject key new`.")],
     lake: LakeOption = DEFAULT_LAKE,
-    keys: KeysOption = DEFAULT_KEYS,
+    keys: KeysOption = None,
     anchors: AnchorsOption = None,
     user: UserOption = None,
     purpose: Annotated[str, typer.Option(help="Why.")] = "change the key",
@@ -227,7 +232,7 @@ def rotate(
 def anchor(
     subject_id: SubjectArgument,
     lake: LakeOption = DEFAULT_LAKE,
-    keys: KeysOption = DEFAULT_KEYS,
+    keys: KeysOption = None,
     anchors: AnchorsOption = None,
     renew: Annotated[
         bool,
@@ -284,7 +289,7 @@ def forget(
 def mend_log(
     subject_id: SubjectArgument,
     lake: LakeOption = DEFAULT_LAKE,
-    keys: KeysOption = DEFAULT_KEYS,
+    keys: KeysOption = None,
     anchors: AnchorsOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -307,7 +312,7 @@ def mend_log(
 @app.command("list")
 def list_subjects(
     lake: LakeOption = DEFAULT_LAKE,
-    keys: KeysOption = DEFAULT_KEYS,
+    keys: KeysOption = None,
     anchors: AnchorsOption = None,
     as_json: JsonOption = False,
 ) -> None:

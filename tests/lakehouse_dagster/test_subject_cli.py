@@ -81,7 +81,7 @@ def test_the_documented_commands_work_as_written(run: Shell) -> None:
 
 def test_a_key_is_for_its_owner_alone_and_never_overwritten(run: Shell) -> None:
     ok(run("key", "new", "k1", "--json"))
-    path = Path("keys/k1.key")
+    path = Path("data-keys/k1.key")
     before = path.read_bytes()
     assert (stat.S_IMODE(path.stat().st_mode), len(before)) == (0o600, 32)
     done = run("key", "new", "k1")
@@ -89,7 +89,7 @@ def test_a_key_is_for_its_owner_alone_and_never_overwritten(run: Shell) -> None:
 
 
 def test_a_key_that_others_may_read_is_a_warning(worker: Shell) -> None:
-    Path("keys/k1.key").chmod(0o644)
+    Path("data-keys/k1.key").chmod(0o644)
     found = ok(worker("verify", "WORKER-3", "--json"))
     assert [Path(path).name for path in found["keys_readable_by_others"]] == ["k1.key"]
     assert "chmod 600" in worker("verify").out
@@ -106,11 +106,11 @@ def test_a_broken_chain_ends_with_1_and_names_line_and_kind(worker: Shell) -> No
 
 
 def test_a_short_or_missing_key_ends_with_2(worker: Shell) -> None:
-    Path("keys/k1.key").write_bytes(b"short")
+    Path("data-keys/k1.key").write_bytes(b"short")
     assert worker("verify").code == 2
     done = worker("append", "WORKER-3", "--purpose", "fill", "--no-fields")
     assert (done.code, "has 5 bytes" in done.err) == (2, True)
-    Path("keys/k1.key").unlink()
+    Path("data-keys/k1.key").unlink()
     assert worker("verify", "WORKER-3").code == 2
     assert worker("append", "WORKER-3", "--purpose", "fill", "--no-fields").code == 2
 
@@ -248,15 +248,15 @@ def test_a_subject_that_is_gone_is_missed_until_somebody_answers_for_it(worker: 
 
 
 def test_a_key_that_logs_name_is_not_made_anew(worker: Shell) -> None:
-    Path("keys/k1.key").unlink()
+    Path("data-keys/k1.key").unlink()
     done = worker("key", "new", "k1")
     assert (done.code, "restore that key" in done.err) == (2, True)
-    assert not Path("keys/k1.key").exists()
+    assert not Path("data-keys/k1.key").exists()
     for arguments in (("create", "W", "--retention", "P7Y"), ("append", "WORKER-3", "--purpose", "x", "--no-fields")):
         done = worker(*arguments)
-        assert (done.code, "key new" in done.err, str(Path("keys").absolute()) in done.err) == (2, False, True)
-    Path("keys").rmdir()
-    assert str(Path("keys").absolute()) in worker("verify", "--json").json["subjects"][0]["error"]["why"]
+        assert (done.code, "key new" in done.err, str(Path("data-keys").absolute()) in done.err) == (2, False, True)
+    Path("data-keys").rmdir()
+    assert str(Path("data-keys").absolute()) in worker("verify", "--json").json["subjects"][0]["error"]["why"]
 
 
 def test_the_hint_for_a_subject_that_is_not_there_works_as_written(worker: Shell) -> None:
@@ -268,8 +268,8 @@ def test_the_hint_for_a_subject_that_is_not_there_works_as_written(worker: Shell
 
 
 def test_a_key_that_cannot_be_read_ends_with_3(worker: Shell) -> None:
-    Path("keys/k1.key").unlink()
-    Path("keys/k1.key").mkdir()
+    Path("data-keys/k1.key").unlink()
+    Path("data-keys/k1.key").mkdir()
     assert worker("verify").code == 3
 
 

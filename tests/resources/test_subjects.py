@@ -31,8 +31,11 @@ def test_the_resource_is_where_the_environment_says(
     assert from_environment(three).open(three.lake).ids() == [SUBJECT, "WORKER-2", "WORKER-3"]
     monkeypatch.chdir(tmp_path)
     default = resource.from_environment({})
-    beside = three.lake.root.with_name(f"{three.lake.root.name}-anchors")
-    assert (default.keys_path, default.anchors_of(three.lake)) == (tmp_path / "keys", beside)
+    assert [path.name for path in (default.keys_of(three.lake), default.anchors_of(three.lake))] == [
+        f"{three.lake.root.name}-keys",
+        f"{three.lake.root.name}-anchors",
+    ]
+    assert default.keys_of(three.lake).parent == three.lake.root.parent
     with pytest.raises(UsageError, match="outside of the lake"):
         from_environment(three, LAKEHOUSE_KEYS=str(three.lake.root / "keys")).open(three.lake)
 
