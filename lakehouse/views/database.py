@@ -22,6 +22,7 @@ def database_path(lake: Lake) -> Path:
 def write_database(lake: Lake) -> Path:
     """Write the views of a lake to `lakehouse.duckdb`, moved into place whole, and give its path.
 
+    A file that holds these views already is left alone: DuckDB writes no file twice alike.
     The views name the files by absolute paths: write it again when the lake moved, or a roster came or changed its columns.
     """
     import duckdb
@@ -31,6 +32,23 @@ def write_database(lake: Lake) -> Path:
         beside = Path(folder) / path.name
         with closing(duckdb.connect(beside)) as connection:
             create(connection, lake.root.resolve())
-        with Staged(path) as out:
-            out.write(beside.read_bytes())
+        if _views(path) != _views(beside):
+            with Staged(path) as out:
+                out.write(beside.read_bytes())
     return path
+
+
+def _views(path: Path) -> list[tuple[str, str]] | None:
+    """Give the views that a database holds; `None` where there is none that can be opened."""
+    import duckdb
+
+    if not path.is_file():
+        return None
+    try:
+        with closing(duckdb.connect(path, read_only=True)) as connection:
+            found: list[tuple[str, str]] = connection.execute(
+                "SELECT view_name, sql FROM duckdb_views() WHERE NOT internal ORDER BY view_name"
+            ).fetchall()
+            return found
+    except duckdb.Error:
+        return None

@@ -36,8 +36,11 @@ def test_what_is_appended_later_is_seen_without_writing_it_again(lab: Any) -> No
 
 def test_one_that_is_open_elsewhere_is_replaced_and_nothing_is_left_beside_it(lab: Any) -> None:
     path = write_database(lab.lake)
+    before = path.read_bytes()
     with duckdb.connect(path, read_only=True) as reading:
+        (lab.root / "_kb" / "workers.csv").write_text("id,name,role\nw-1,Ann,Welder\n")
         assert write_database(lab.lake) == path
+        assert path.read_bytes() != before
         assert reading.execute("SELECT count(*) FROM sessions").fetchall() == [(0,)]
     assert sorted(one.name for one in lab.root.iterdir()) == ["_kb", "lakehouse.duckdb", "lakehouse.toml"]
 
@@ -56,3 +59,12 @@ def test_after_a_move_it_is_written_again(lab: Any, tmp_path: Path) -> None:
     moved = lab.root.rename(tmp_path.with_name(f"{tmp_path.name}-moved"))
     assert counted(database_path(Lake(moved)), "SELECT count(*) FROM sessions") == [(0,)]
     assert counted(write_database(Lake(moved)), "SELECT count(*) FROM sessions") == [(1,)]
+
+
+def test_one_that_holds_these_views_is_left_as_it_is_and_a_damaged_one_is_not(lab: Any) -> None:
+    path = write_database(lab.lake)
+    before = path.read_bytes(), path.stat().st_mtime_ns
+    write_database(lab.lake)
+    assert (path.read_bytes(), path.stat().st_mtime_ns) == before
+    path.write_bytes(b"no database")
+    assert counted(write_database(lab.lake), "SELECT count(*) FROM sessions") == [(0,)]
