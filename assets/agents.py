@@ -4,10 +4,6 @@ Here: calls of the domain and what they show. Not here: what a session, a chain,
 `lakehouse.subjects`, `lakehouse.replay`), and their checks (`agents_checks.py`).
 """
 
-import secrets
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
@@ -20,21 +16,19 @@ from assets.streams import GROUP as STREAMS
 from assets.streams import stream_key
 from lakehouse.board import bars
 from lakehouse.errors import UsageError
-from lakehouse.iterate import session_id
 from lakehouse.lake import Lake
 from lakehouse.records import ReplayRun, SessionRecord, SubjectAuditRow
 from lakehouse.replay.newest import replay_newest
-from lakehouse.replay.opening import Asked, Clocks, open_replayer, similar_of
-from lakehouse.replay.replaying import Replayer
+from lakehouse.replay.opening import Asked, similar_of
 from lakehouse.replay.report import ReplayReport, report_path
-from lakehouse.replay.retrieval import nothing_more
 from lakehouse.sessions.counts import FirstShot
 from lakehouse.sessions.page import write_page
 from lakehouse.subjects.checks import verify_all
 from lakehouse.views.database import write_database
 from resources.chat import ChatResource
 from resources.embedder import EmbedderResource
-from resources.lake import LakeResource, utc_now
+from resources.lake import LakeResource
+from resources.replayer import open_with
 from resources.subjects import SubjectsResource
 
 GROUP = "audit"
@@ -186,31 +180,12 @@ def replay_report(
     """Replay the newest accepted tasks."""
     domain, run = lake.open(), lake.run(context.run.run_id)
     asked = Asked(config.model, config.stronger, config.passages)
-    with told(context.retry_number), replayer(domain, chat, embedder, asked) as opened:
+    with told(context.retry_number), open_with(domain, chat, lambda: embedder.open(domain), asked) as opened:
         count = config.tasks or domain.settings.replay.tasks
         report = replay_newest(domain, run, opened, similar_of(opened), count, anew=config.anew)
     for one in report.no_answer:
         context.log.warning("%s has no answer: %s %s", one.task_id, one.where, one.what)
     return dg.MaterializeResult(metadata={**_numbers(report), **_shown(domain, report, run.reports)})
-
-
-@contextmanager
-def replayer(
-    lake: Lake,
-    chat: ChatResource,
-    embedder: EmbedderResource,
-    asked: Asked = Asked(),  # noqa: B008 - it cannot change
-) -> Iterator[Replayer]:
-    """Open everything that a replay needs."""
-    clocks = Clocks(utc_now, time.monotonic, lambda: session_id(time.time_ns(), secrets.randbits(32)))
-    # What replay retrieved is all there is to read: a provider that retrieves by itself would find what was left out.
-    with (
-        chat.open(lake, retrieve=nothing_more) as asking,
-        open_replayer(
-            lake, asking, clocks, asked=asked, environ_models=chat.models, embedder=lambda: embedder.open(lake)
-        ) as opened,
-    ):
-        yield opened
 
 
 def _numbers(report: ReplayReport) -> dict[str, Any]:

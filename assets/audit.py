@@ -10,7 +10,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets.agents import REPLAYS, replayer
+from assets.agents import REPLAYS
 from assets.days import days_of
 from assets.describing import OWNER, ROWS, column_schema, rows_table
 from assets.failures import told
@@ -35,6 +35,7 @@ from lakehouse.timestamps import day_of
 from resources.chat import ChatResource
 from resources.embedder import EmbedderResource
 from resources.lake import LakeResource, utc_now
+from resources.replayer import open_with
 
 GROUP = "audit"
 BASELINE = "audit_baseline"
@@ -142,5 +143,5 @@ def audited(
         run,
         deep=deep,
         acceptance=lambda: standing(lake, "acceptance", run.now(), anew=anew),
-        live_replay=live_replay(lake, lambda: replayer(lake, chat, embedder)) if deep else None,
+        live_replay=live_replay(lake, lambda: open_with(lake, chat, lambda: embedder.open(lake))) if deep else None,
     )

@@ -32,17 +32,10 @@ _LOOKS: Final = (
 """Daemon, user, purpose, fields and result of an access."""
 
 
-def write_sample_subjects(
-    lake: Lake,
-    keys: Path,
-    anchors: Path,
-    clock: Callable[[], datetime],
-    random_bytes: Callable[[int], bytes],
-) -> list[str]:
-    """Make three subjects with rows in their logs, one of which changed its key; give the ids of those that are new.
+def new_subjects(lake: Lake, keys: Path, anchors: Path) -> list[str]:
+    """Give the ids of the sample's subjects that are not there yet.
 
-    A subject that is there is left alone. Raises `UsageError`, and writes nothing, where the folder of anchors belongs to
-    another lake, or to one that was deleted: each lake wants its own.
+    Raises `UsageError` where the folder of anchors belongs to another lake, or to one that was deleted: each lake wants its own.
     """
     subjects = open_subjects(lake, keys, anchors)
     new = [subject for subject in SUBJECTS if not subjects.folder(subject).exists()]
@@ -53,6 +46,21 @@ def write_sample_subjects(
                 where=str(anchors),
                 mend="name another folder in LAKEHOUSE_ANCHORS, or delete this one if its lake is gone",
             )
+    return new
+
+
+def write_sample_subjects(
+    lake: Lake,
+    keys: Path,
+    anchors: Path,
+    clock: Callable[[], datetime],
+    random_bytes: Callable[[int], bytes],
+) -> list[str]:
+    """Make three subjects with rows in their logs, one of which changed its key; give the ids of those that are new.
+
+    A subject that is there is left alone. Raises as `new_subjects` does, and writes nothing then.
+    """
+    subjects, new = open_subjects(lake, keys, anchors), new_subjects(lake, keys, anchors)
     if not new:
         return []
     for key_id in KEYS:

@@ -72,10 +72,6 @@ class Workers:
         """Give the ids of the workers with an email, by its `email_key`."""
         return self.emails.of.get(key, ())
 
-    def with_phone(self, key: str) -> Ids:
-        """Give the ids of the workers with a phone, by its `phone_key`."""
-        return self.phones.of.get(key, ())
-
     def excluding(self, ids: Iterable[str]) -> Workers:
         """Give a view in which these are excluded too. It costs nothing per worker. Raises as `ids_of`."""
         view = copy(self)

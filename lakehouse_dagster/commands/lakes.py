@@ -11,9 +11,10 @@ from rich.markup import escape
 from lakehouse import index
 from lakehouse.errors import GateFailed, UsageError
 from lakehouse.lake import Lake
+from lakehouse.roster.schema import PREFIXES
 from lakehouse.sample import make_sample, read_traps
 from lakehouse.sample.sessions import write_sample_sessions
-from lakehouse.sample.subjects import write_sample_subjects
+from lakehouse.sample.subjects import new_subjects, write_sample_subjects
 from lakehouse.sample.verify import unmet
 from lakehouse.settings import set_first_day
 from lakehouse_dagster.commands.distill import run_with_progress, show_run
@@ -80,22 +81,7 @@ def demo(
     if (root / "traps.json").exists():
         out.say(f"The sample lake in [bold]{root}[/bold] is there already; running the chain on it.")
     else:
-        end = date.fromisoformat(_check_day(last_day)) if last_day else datetime.now(UTC).date() - timedelta(days=1)
-        if end.isoformat() > today():
-            raise UsageError(f"{end} has not come yet", where="--last-day", mend=f"choose a day up to today, {today()}")
-        with out.progress("Making a sample lake", None):
-            made = make_sample(root, seed=seed, days=days, rows_per_day=rows, last_day=end, rosters=True)
-            sessions = write_sample_sessions(root, seed, made.first_day, days)
-            places = subjects.from_environment()
-            fresh = Lake(root)
-            looked_at = write_sample_subjects(
-                fresh, places.keys_of(fresh), places.anchors_of(fresh), utc_now, os.urandom
-            )
-        out.say(
-            f"Made a sample lake in [bold]{root}[/bold]: {sum(made.rows.values()):,} rows in {len(made.rows)} streams, "
-            f"{made.first_day} to {made.last_day}, {len(made.traps)} planted traps, "
-            f"{made.rosters['_kb/workers.parquet'] + made.rosters['_kb/ethereal_workers.parquet']:,} workers in 2 rosters, {sessions} sessions, {len(looked_at)} subjects with signed logs."
-        )
+        _make(out, root, seed, days, rows, last_day)
     lake = Lake(root)
     index.update_all(lake)
     traps = read_traps(root)
@@ -134,6 +120,27 @@ def demo(
         raise GateFailed(f"{len(missed)} traps did not come out as expected", where=str(root / "TRAPS.md"))
     if not result.success:
         raise typer.Exit(result.exit_code)
+
+
+def _make(out: Out, root: Path, seed: int, days: int, rows: int, last_day: str | None) -> None:
+    """Make the sample lake, with everything that its agents leave."""
+    end = date.fromisoformat(_check_day(last_day)) if last_day else datetime.now(UTC).date() - timedelta(days=1)
+    if end.isoformat() > today():
+        raise UsageError(f"{end} has not come yet", where="--last-day", mend=f"choose a day up to today, {today()}")
+    lake, places = Lake(root), subjects.from_environment()
+    keys, anchors = places.keys_of(lake), places.anchors_of(lake)
+    # Before anything is made: anchors of a lake that was deleted would refuse the subjects afterwards.
+    new_subjects(lake, keys, anchors)
+    with out.progress("Making a sample lake", None):
+        made = make_sample(root, seed=seed, days=days, rows_per_day=rows, last_day=end, rosters=True)
+        sessions = write_sample_sessions(root, seed, made.first_day, days)
+        looked_at = write_sample_subjects(lake, keys, anchors, utc_now, os.urandom)
+    workers = sum(made.rosters[f"_kb/{name}.parquet"] for name in PREFIXES)
+    out.say(
+        f"Made a sample lake in [bold]{root}[/bold]: {sum(made.rows.values()):,} rows in {len(made.rows)} streams, "
+        f"{made.first_day} to {made.last_day}, {len(made.traps)} planted traps, {workers:,} workers in {len(PREFIXES)} "
+        f"rosters, {sessions} sessions, {len(looked_at)} subjects with signed logs."
+    )
 
 
 def _beginning(lake: Lake) -> str:

@@ -1,9 +1,5 @@
 """`lakehouse replay`: do accepted tasks again with what the lake retrieves now, and compare."""
 
-import secrets
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -14,13 +10,12 @@ from rich.text import Text
 from assets.agents import MOST_PASSAGES, MOST_TASKS
 from lakehouse.chat.answer import ChatError
 from lakehouse.errors import LakehouseError, OutsideFailure, UsageError
-from lakehouse.iterate.session_ids import session_id
 from lakehouse.lake import Lake
 from lakehouse.replay import log
 from lakehouse.replay.log import MEND
 from lakehouse.replay.memory import Way, remembered
 from lakehouse.replay.newest import NO_PASSAGES, replay_one
-from lakehouse.replay.opening import Asked, Clocks, open_replayer, similar_of
+from lakehouse.replay.opening import Asked, similar_of
 from lakehouse.replay.page import said
 from lakehouse.replay.replaying import Replayer, of_stronger
 from lakehouse.replay.report import ReplayReport
@@ -41,7 +36,7 @@ from lakehouse_dagster.commands.shell import (
 )
 from lakehouse_dagster.running import run_replay
 from resources import chat
-from resources.lake import utc_now
+from resources.replayer import open_with
 
 SHOWN = 10
 
@@ -95,7 +90,7 @@ def replay(
     _askable(opened, asked)
     if task_id is not None or text is not None:
         task = newest_of(opened, task_id) if task_id is not None else _in_words(text or "")
-        with replayer(opened, asked) as asking:
+        with open_with(opened, chat.from_environment(), lambda: vectors.embedder(opened), asked) as asking:
             _one(out, opened, asking, task, anew=anew)
         return
     count = tasks or opened.settings.replay.tasks
@@ -117,21 +112,6 @@ def replay(
         raise OutsideFailure(
             f"{failed.what} ({without} of {report.tasks} tasks have no answer)", where=failed.where, mend=failed.mend
         )
-
-
-@contextmanager
-def replayer(lake: Lake, asked: Asked) -> Iterator[Replayer]:
-    """Open everything that a replay needs as the environment and the lake describe it."""
-    clocks = Clocks(utc_now, time.monotonic, lambda: session_id(time.time_ns(), secrets.randbits(32)))
-    resource = chat.from_environment()
-    # What replay retrieved is all there is to read: a provider that retrieves by itself would find what was left out.
-    with (
-        resource.open(lake, retrieve=nothing_more) as asking,
-        open_replayer(
-            lake, asking, clocks, asked=asked, environ_models=resource.models, embedder=lambda: vectors.embedder(lake)
-        ) as opened,
-    ):
-        yield opened
 
 
 def _askable(lake: Lake, asked: Asked) -> None:

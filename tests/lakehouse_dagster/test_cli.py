@@ -49,6 +49,18 @@ def test_a_demo_makes_a_lake_runs_the_chain_and_finds_every_trap(shell: Shell) -
     assert Path("data/distilled/sft/sft_messages.jsonl").stat().st_size > 0
 
 
+def test_a_demo_beside_the_anchors_of_a_deleted_lake_makes_nothing_and_says_what_to_delete(demo: Shell) -> None:
+    anchor = Path("data-anchors/WORKER-1/anchor.json")
+    anchor.parent.mkdir(parents=True)
+    anchor.write_text("{}")
+    shutil.rmtree("data")
+    done = demo("demo", "data", "--days", "2", "--rows", "40")
+    assert done.code == 2
+    assert "data-anchors" in done.err
+    assert "delete this one if its lake is gone" in done.err
+    assert not Path("data/_kb").exists()
+
+
 def test_the_same_demo_has_the_same_run_hash_elsewhere(shell: Shell) -> None:
     options = ("--days", "2", "--rows", "40", "--last-day", "2026-05-02", "--json")
     first, second = shell("demo", "one", *options), shell("demo", "two", *options)
